@@ -1,0 +1,60 @@
+"""What the runner and the engines say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from schemas.models import Capability, ChatFormat, Generator
+from schemas.recipe import ConcreteEngine, ModelEntry, ModelPlacement
+
+ProgressHook = Callable[[int, int], None]
+"""Called with (requests finished, tokens sampled) since the last call."""
+
+
+def no_progress(requests: int, tokens: int) -> None:
+    """A hook that tells nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model of the recipe after resolution: which engine, which files, which identity.
+
+    Light enough to make for `prefmill plan`; picklable, so that it can travel to workers. Holds
+    no secret: keys are named, and read from the environment where the engine is opened.
+
+    Attributes:
+        role: its name in the recipe.
+        entry: as the recipe says.
+        placement: how to run it.
+        engine: the engine chosen.
+        path: the local folder, hub id, script or server model name to open.
+        revision: the commit that `path` was resolved to; None for local files.
+        capabilities: what can be asked of it.
+        fingerprint: identity of everything that decides its answers.
+        notes: what the user should be told, e.g. why `auto` did not take another engine.
+    """
+
+    role: str
+    entry: ModelEntry
+    placement: ModelPlacement
+    engine: ConcreteEngine
+    path: str
+    revision: str | None
+    capabilities: frozenset[Capability]
+    fingerprint: str
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """Short name for lineage and reports."""
+        return f"{self.role}:{self.entry.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """An open engine with the way its conversations are written."""
+
+    spec: ModelSpec
+    generator: Generator
+    chat: ChatFormat

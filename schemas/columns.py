@@ -1,0 +1,129 @@
+"""The columns a row can have: the one place where their names are spelled.
+
+A row grows as it moves: a *prompt* has `MESSAGES`; a *candidate* gains `RESPONSES`; a *labelled*
+row gains `SCORES` and `JUDGEMENTS`; a *pair* has `CHOSEN` and `REJECTED` instead. Lists inside a
+row refer to each other by `response_id`, never by position.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.types import BOOL, FLOAT, INT, STRING, Field, ListOf, Struct, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A handle on one column: its name, type and meaning. Columns hold no nulls unless nullable."""
+
+    name: str
+    type: Type
+    doc: str
+    nullable: bool = False
+
+
+MESSAGE = Struct(
+    (
+        Field("role", STRING, "`system`, `user`, `assistant` or `tool`"),
+        Field("content", STRING, "the text of the turn"),
+    )
+)
+
+ROW_ID = Column("row_id", STRING, "identity of the row: 32 hex digits, see `schemas.ids`")
+LINEAGE = Column(
+    "lineage",
+    ListOf(
+        Struct(
+            (
+                Field("stage", STRING, "name of the stage that made a child of that row"),
+                Field("row_id", STRING, "the parent's row_id"),
+            )
+        )
+    ),
+    "the row's ancestors, oldest first; empty for a row that came from a source",
+)
+SOURCE = Column("source", STRING, "where the prompt came from: a file's name, or stage and model")
+MESSAGES = Column("messages", ListOf(MESSAGE), "the prompt: a conversation ending on a user turn")
+
+RESPONSE = Struct(
+    (
+        Field("response_id", STRING, "identity within the run, derived from row, model and sample"),
+        Field("text", STRING, "the answer, as sampled"),
+        Field("model", STRING, "role and model that wrote it, or `given`"),
+        Field("system", STRING, "system prompt used for this answer only", nullable=True),
+        Field("finish_reason", STRING, "`stop` or `length`, as the engine said"),
+        Field("n_tokens", INT, "tokens sampled, the stop token included"),
+        Field("logprob_sum", FLOAT, "sum of log p of the sampled tokens, in nats", nullable=True),
+        Field("temperature", FLOAT, "0 is greedy"),
+        Field("top_p", FLOAT, "nucleus mass"),
+        Field("seed", INT, "the sampling seed of this answer"),
+        Field("is_baseline", BOOL, "true for the greedy baseline answer"),
+    )
+)
+RESPONSES = Column("responses", ListOf(RESPONSE), "candidate answers; response_id is unique")
+
+SCORES = Column(
+    "scores",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that is scored"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("score", FLOAT, "higher is better; raw, comparable within one prompt only"),
+            )
+        )
+    ),
+    "raw scores as given; an answer without a score has no entry, never a filler value",
+)
+JUDGEMENTS = Column(
+    "judgements",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("response_a", STRING, "response_id of the first answer"),
+                Field("response_b", STRING, "response_id of the second answer"),
+                Field("p_a_shown_first", FLOAT, "P(a wins) when a is shown first"),
+                Field("p_a_shown_second", FLOAT, "P(a wins) when b is shown first"),
+                Field("p_a", FLOAT, "mean of the two: symmetric by construction"),
+                Field("label_mass", FLOAT, "least probability mass the judge put on its labels"),
+                Field("consistent", BOOL, "both orders prefer the same answer"),
+            )
+        )
+    ),
+    "pairwise judgements, both orders kept",
+)
+IMPLICIT_REWARDS = Column(
+    "implicit_rewards",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that is scored"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("policy_logprob_sum", FLOAT, "sum of log p(y|x), in nats"),
+                Field("policy_n_tokens", INT, "tokens in that sum"),
+                Field("reference_logprob_sum", FLOAT, "sum of log p_ref(y|x), in nats"),
+                Field("reference_n_tokens", INT, "tokens in that sum"),
+            )
+        )
+    ),
+    "what an implicit reward was computed from; beta is not applied",
+)
+
+CHOSEN = Column("chosen", STRING, "the preferred answer; never equal to `rejected`")
+REJECTED = Column("rejected", STRING, "the other answer")
+CHOSEN_ID = Column("chosen_id", STRING, "response_id of `chosen`")
+REJECTED_ID = Column("rejected_id", STRING, "response_id of `rejected`")
+CHOSEN_MODEL = Column("chosen_model", STRING, "the model that wrote `chosen`")
+REJECTED_MODEL = Column("rejected_model", STRING, "the model that wrote `rejected`")
+SCORE_CHOSEN = Column("score_chosen", FLOAT, "score of `chosen` by the labeller the pair came from")
+SCORE_REJECTED = Column("score_rejected", FLOAT, "score of `rejected`")
+MARGIN = Column("margin", FLOAT, "score_chosen - score_rejected; never negative")
+P_CHOSEN = Column(
+    "p_chosen", FLOAT, "P(chosen beats rejected) if the labeller gave one", nullable=True
+)
+LABELLER = Column("labeller", STRING, "the stage whose scores made the pair")
+
+RAW_RECORD = Column("raw_record", STRING, "one record of an input file, as JSON")
+RAW_PLACE = Column("raw_place", STRING, "file and line or row number of the record")
+RAW_PROBLEM = Column("raw_problem", STRING, "why the record could not be read", nullable=True)

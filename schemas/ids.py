@@ -1,0 +1,44 @@
+"""Row identities and per-row seeds: the same on any machine, for any sharding, in any order.
+
+An id is a 128-bit BLAKE2b digest of its parts. Each part is length-prefixed and tagged with its
+type, so that ("ab", "c") and ("a", "bc"), or 1 and "1", never collide by joining.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+Part = str | int
+
+_SEED_BITS = 63
+"""Engines take signed 64-bit seeds; 63 bits keeps them positive."""
+
+
+def digest(*parts: Part) -> str:
+    """Return 32 hex digits that stand for exactly these parts in this order."""
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        tag = b"i" if isinstance(part, int) else b"s"
+        # Lone surrogates are legal in a Python str; they must not make identity fail.
+        encoded = str(part).encode("utf-8", "surrogatepass")
+        state.update(tag + len(encoded).to_bytes(8, "little") + encoded)
+    return state.hexdigest()
+
+
+def source_id(recipe_seed: int, stage: str, *origin: Part) -> str:
+    """Identity of a row that a source made, from its content or its position."""
+    return digest("source", recipe_seed, stage, *origin)
+
+
+def child_id(parent: str, stage: str, *which: Part) -> str:
+    """Identity of a row or response that `stage` derived from the row `parent`."""
+    return digest("child", parent, stage, *which)
+
+
+def row_seed(row_id: str, stage: str, *which: Part) -> int:
+    """Sampling seed for one request: 0 <= seed < 2**63.
+
+    Hashed, never consecutive: engines give sample k of a request the seed s + k, so neighbouring
+    seeds would share random streams.
+    """
+    return int(digest("seed", row_id, stage, *which), 16) >> (128 - _SEED_BITS)

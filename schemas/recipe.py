@@ -1,0 +1,167 @@
+"""A recipe as its author writes it. `pipeline.recipe_io` reads it, `pipeline.compile` checks it.
+
+`Placement` says where and how fast, never what: nothing in it may change a row, and nothing in it
+enters a key.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EngineName = Literal["auto", "vllm", "transformers", "openai", "scripted"]
+ConcreteEngine = Literal["vllm", "transformers", "openai", "scripted"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ModelEntry(_Strict):
+    """A model that stages refer to by the name of its entry."""
+
+    model: str = Field(
+        description="Hub id, local folder, or the alias `smollm2-135m-instruct`, which needs no "
+        "network. For `engine: scripted`: `echo` or a script file.",
+        min_length=1,
+    )
+    engine: EngineName = Field(
+        "auto", description="Who runs it; `auto` takes the first of vllm, transformers that can."
+    )
+    revision: str | None = Field(
+        None, description="Hub revision; the commit it resolves to is pinned in the manifest."
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Number format of the weights; `auto` is float32 on a CPU."
+    )
+    max_model_len: int | None = Field(
+        None, ge=16, description="Tokens in the model's window, prompt and answer; None: its own."
+    )
+    tokenizer: str | None = Field(
+        None,
+        description="Hub id or folder of the tokenizer, if not the model's. With `engine: openai` "
+        "it gives the chat template, which raw prompts (Magpie) need.",
+    )
+    chat_template: str | None = Field(
+        None, description="A Jinja chat template that replaces the tokenizer's own."
+    )
+    api: Literal["auto", "completions", "chat"] = Field(
+        "auto", description="For `engine: openai`: which endpoint; `auto` probes."
+    )
+    trust_remote_code: bool = Field(
+        False, description="Run Python code that comes with the model. Said aloud at run time."
+    )
+
+
+class ModelPlacement(_Strict):
+    """How one model is run. Changes speed, not rows."""
+
+    base_url: str | None = Field(
+        None, description="For `engine: openai`: the server, up to and including `/v1`."
+    )
+    api_key_env: str | None = Field(
+        None, description="Name of the environment variable that holds the server's key."
+    )
+    max_num_seqs: int = Field(64, ge=1, description="Requests in flight at once.")
+    kv_cache_mb: int | None = Field(
+        None, ge=64, description="KV cache in MiB on a CPU; None: 1024. GPUs use gpu_memory_share."
+    )
+    gpu_memory_share: float = Field(
+        0.9, gt=0, le=1, description="Share of a GPU's memory that vLLM may take."
+    )
+    tensor_parallel: int = Field(1, ge=1, description="GPUs that one copy of the model spans.")
+    batch_size: int = Field(8, ge=1, description="For `engine: transformers`: rows per forward.")
+    timeout_s: float = Field(
+        120.0, gt=0, description="For `engine: openai`: seconds to wait for one answer."
+    )
+    max_retries: int = Field(5, ge=0, description="For `engine: openai`: retries of a request.")
+
+
+class Placement(_Strict):
+    """Where the work runs."""
+
+    workers: int = Field(
+        1, ge=0, description="Dask worker processes on this machine; 0 runs in this process."
+    )
+    part_rows: int = Field(
+        256, ge=1, description="Rows per part: the unit that is committed, retried and resumed."
+    )
+    models: dict[str, ModelPlacement] = Field(
+        default_factory=dict, description="By the names used in the recipe's `models`."
+    )
+
+
+class StageEntry(BaseModel):
+    """One step: which stage, under which name, and the stage's own settings beside them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    stage: str = Field(description="Which stage, see `prefmill stages`.", min_length=1)
+    name: str | None = Field(
+        None,
+        description="Name of this step; needed when a stage is used twice. Default: the stage's.",
+        pattern=r"^[a-z][a-z0-9_]*$",
+    )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The stage's own Config, not yet validated."""
+        return dict(self.model_extra or {})
+
+
+class ExportEntry(BaseModel):
+    """One dataset config to write; further keys are the exporter's own settings."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    config: str = Field(
+        description="Which dataset config: `dpo` or `kto`; also its folder.", min_length=1
+    )
+    layout: str = Field("trl", description="Whose column layout: `trl`.", min_length=1)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The exporter's own Config, not yet validated."""
+        return dict(self.model_extra or {})
+
+
+class Gates(_Strict):
+    """What must hold before a dataset is written; otherwise exit code 3 and no dataset."""
+
+    min_rows: int = Field(1, ge=1, description="Least number of rows in every exported config.")
+
+
+class Limits(_Strict):
+    """How much may be lost; more than that ends the run with exit code 4."""
+
+    max_failed_share: float = Field(
+        0.1, ge=0, le=1, description="Share of a stage's rows that may be lost to engine failures."
+    )
+
+
+class Card(_Strict):
+    """What the dataset card says beyond what the run knows."""
+
+    pretty_name: str | None = Field(None, description="Title of the dataset card.")
+    license: str | None = Field(
+        None, description="Licence id for the card, e.g. `apache-2.0`. Never guessed."
+    )
+    language: list[str] = Field(default_factory=list, description="ISO 639-1 codes, e.g. `[en]`.")
+    tags: list[str] = Field(default_factory=list, description="Further tags.")
+
+
+class Recipe(_Strict):
+    """From models and stages to a dataset."""
+
+    name: str = Field(description="Name of the dataset.", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    seed: int = Field(0, ge=0, lt=2**63, description="Decides every random choice of the run.")
+    models: dict[str, ModelEntry] = Field(
+        default_factory=dict, description="Models by the names that stages use."
+    )
+    stages: list[StageEntry] = Field(min_length=1, description="Steps, first to last.")
+    export: list[ExportEntry] = Field(min_length=1, description="Dataset configs to write.")
+    gates: Gates = Field(default_factory=Gates, description="Quality gates.")
+    limits: Limits = Field(default_factory=Limits, description="Tolerated losses.")
+    card: Card = Field(default_factory=Card, description="Facts for the dataset card.")
+    placement: Placement = Field(default_factory=Placement, description="Where the work runs.")

@@ -1,0 +1,196 @@
+"""What a stage is: a record, a Config and pure functions. No base class, no registration.
+
+A stage module holds a frozen pydantic `Config`, a function `run(batch, config, context)` and one
+constant `STAGE`. The folder `stages/` is the table of stages; other packages add theirs with the
+entry-point group `prefmill.stages`, each entry naming such a record.
+
+Contract, enforced by the runner on every part:
+  * a stage sees `row_id`, the columns it reads and those it extends, and nothing else;
+  * it returns `row_id` and exactly the columns it writes and extends (an `expand` or `source`
+    stage also `lineage` where it makes children);
+  * every row that came in is in the output or in the rejects (map, filter, source), or has a
+    child there or a reject (expand); no row is both kept and rejected;
+  * what it returns for a row depends on that row, the Config and the models, and on nothing else:
+    not on other rows of the batch, the worker, the order, the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.batch import Batch
+from schemas.columns import Column
+from schemas.models import Capability, ChatFormat, Generator
+
+
+class StageConfig(BaseModel):
+    """Base of every stage's Config: frozen, no unknown keys, defaults checked too.
+
+    Every field is part of the stage's key, but for those typed `Location`. How a stage is run
+    (batch sizes, URLs, devices) belongs to the recipe's `placement`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class LocationMark:
+    """Marks a Config field that says where, not what."""
+
+
+Location = Annotated[str, LocationMark()]
+"""A path or dataset id. Not part of the key: what is found there is hashed instead, so moving a
+file regenerates nothing. Relative paths are taken from the recipe's folder."""
+
+ModelRole = Annotated[str, Field(min_length=1)]
+"""The name of an entry in the recipe's `models`. In the key, the model's fingerprint stands for
+the name."""
+
+
+C = TypeVar("C", bound=StageConfig)
+
+Scope = Literal["row", "dataset"]
+Effect = Literal["source", "map", "filter", "expand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A model that a stage uses.
+
+    Attributes:
+        key: the Config field that names the role, e.g. `model`; used in messages.
+        role: the role's name in the recipe.
+        capabilities: what the stage will ask of it.
+    """
+
+    key: str
+    role: str
+    capabilities: frozenset[Capability]
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Feed of a source that makes rows out of nothing: `count` numbered rows.
+
+    The runner gives the stage a batch with `row_id` alone.
+    """
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Feed of a source that reads files: one row per record.
+
+    The runner reads the files and gives the stage `row_id`, `RAW_RECORD`, `RAW_PLACE` and
+    `RAW_PROBLEM`. `row_id` comes from the record's selected fields and from how many equal
+    records stood before it, so adding a line to a file moves no other row's identity.
+
+    Attributes:
+        path: a file, a glob, a folder, or a Hugging Face dataset id with `format="hf"`.
+        format: `auto` goes by the ending.
+        fields: the record's fields that are wanted; empty means all.
+        options: further reader options (`split`, `config`, `revision`), as sorted pairs.
+        limit: at most this many records; None means all.
+    """
+
+    path: str
+    format: str = "auto"
+    fields: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    limit: int | None = None
+
+
+Feed = Positions | Records
+
+
+class Context(Protocol):
+    """What the runner hands to a stage. Every method is deterministic in its arguments."""
+
+    stage: str
+    """The stage's name in this recipe: its `name`, or the stage's own."""
+    recipe_seed: int
+
+    def model(self, role: str) -> Generator:
+        """The loaded model of a role that the stage declared in `needs`."""
+        ...
+
+    def chat(self, role: str) -> ChatFormat:
+        """How that model's conversations are written."""
+        ...
+
+    def model_name(self, role: str) -> str:
+        """A short name for lineage, e.g. `policy:smollm2-135m-instruct`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPass(Generic[C]):
+    """The part of a stage that must see the whole dataset, in a form that streams.
+
+    `sketch` turns one part into something small; `decide` sees all sketches, in part order, and
+    must give the same decision for any order and any split into parts (a total tie-break);
+    `apply` carries the decision out on one part and accounts for each row like `run`.
+    Sketches and decisions must be picklable.
+    """
+
+    sketch: Callable[[Batch, C], Any]
+    decide: Callable[[Sequence[Any], C], Any]
+    apply: Callable[[Batch, C, Any], Batch]
+
+
+def no_needs(config: Any) -> tuple[Need, ...]:
+    """A stage that uses no model."""
+    return ()
+
+
+def no_prompts(config: Any) -> tuple[str, ...]:
+    """A stage that uses no prompt text."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Generic[C]):
+    """The record of a stage.
+
+    Attributes:
+        name: as in recipes; equal to the module's name.
+        version: raised when the same Config would give other rows; part of the key.
+        summary: one line for the table of stages.
+        config: the Config class.
+        run: rows in, rows and rejects out.
+        effect: what it does to the set of rows.
+        reads: columns it needs.
+        writes: columns it makes.
+        extends: list columns it adds entries to; the runner supplies an empty list if no stage
+            before made the column.
+        drops: columns of the input that its output no longer has.
+        dataset_pass: a second pass over all parts, after `run`; its presence makes the stage's
+            scope `dataset`.
+        feed: for sources, what the runner must supply.
+        needs: the models it uses, given its Config.
+        prompts: names of the prompt texts it uses (`prompts/text/<name>.j2`); hashed in the key.
+    """
+
+    name: str
+    version: int
+    summary: str
+    config: type[C]
+    run: Callable[[Batch, C, Context], Batch]
+    effect: Effect
+    reads: tuple[Column, ...] = ()
+    writes: tuple[Column, ...] = ()
+    extends: tuple[Column, ...] = ()
+    drops: tuple[Column, ...] = ()
+    dataset_pass: DatasetPass[C] | None = None
+    feed: Callable[[C], Feed] | None = None
+    needs: Callable[[C], tuple[Need, ...]] = field(default=no_needs)
+    prompts: Callable[[C], tuple[str, ...]] = field(default=no_prompts)
+
+    @property
+    def scope(self) -> Scope:
+        """`dataset` if some result depends on other rows, else `row`."""
+        return "row" if self.dataset_pass is None else "dataset"
