@@ -5,7 +5,7 @@ constant `STAGE`. The folder `stages/` is the table of stages; other packages ad
 entry-point group `prefmill.stages`, each entry naming such a record.
 
 Contract, enforced by the runner on every part:
-  * a stage sees `row_id`, the columns it reads and those it extends, and nothing else;
+  * a stage sees `row_id`, the columns it reads, looks at or extends, and nothing else;
   * it returns `row_id` and exactly the columns it writes and extends (an `expand` or `source`
     stage also `lineage` where it makes children);
   * every row that came in is in the output or in the rejects (map, filter, source), or has a
@@ -167,6 +167,8 @@ class Stage(Generic[C]):
         writes: columns it makes.
         extends: list columns it adds entries to; the runner supplies an empty list if no stage
             before made the column.
+        optional: list columns it looks at if some stage before made them; else the runner
+            supplies empty lists.
         drops: columns of the input that its output no longer has.
         dataset_pass: a second pass over all parts, after `run`; its presence makes the stage's
             scope `dataset`.
@@ -184,6 +186,7 @@ class Stage(Generic[C]):
     reads: tuple[Column, ...] = ()
     writes: tuple[Column, ...] = ()
     extends: tuple[Column, ...] = ()
+    optional: tuple[Column, ...] = ()
     drops: tuple[Column, ...] = ()
     dataset_pass: DatasetPass[C] | None = None
     feed: Callable[[C], Feed] | None = None
