@@ -198,8 +198,15 @@ class Generator(Protocol):
         capabilities: what may be asked; a call beyond them is a bug in the caller.
     """
 
-    fingerprint: str
-    capabilities: frozenset[Capability]
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the model and of how it is read."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do."""
+        ...
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """Sample one answer per request."""

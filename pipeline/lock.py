@@ -1,0 +1,79 @@
+"""One run at a time in an output folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from schemas.errors import InputError
+
+_OURS = ("work", "dataset", "run.json", ".prefmill.lock", "report.html")
+"""What an output folder may already hold; anything else means that it is not ours."""
+
+
+@contextmanager
+def output_folder(out: Path) -> Iterator[None]:
+    """Make sure of an output folder and hold it for this run.
+
+    The lock is the operating system's, so it is gone the moment its holder is, however it died.
+
+    Raises:
+        InputError: the folder cannot be written, holds something else, or another run has it.
+    """
+    from filelock import FileLock, Timeout
+
+    _prepare(out)
+    lock = FileLock(out / ".prefmill.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InputError(
+            f"{out}: another run is working here ({_holder(out)}). "
+            "Wait for it, stop it, or choose another folder with --out."
+        ) from None
+    try:
+        _holder_file(out).write_text(f"pid {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        _holder_file(out).unlink(missing_ok=True)
+        lock.release()
+
+
+def _prepare(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; --out must name a folder, or one to be made.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be made: {error.strerror}. Choose another --out."
+        ) from error
+    foreign = sorted(path.name for path in out.iterdir() if path.name not in _OURS)
+    if foreign:
+        raise InputError(
+            f"{out} holds something else ({', '.join(foreign[:3])}); "
+            "prefmill writes only into an empty folder or one of its own. Choose another --out."
+        )
+    try:
+        (out / "work").mkdir(exist_ok=True)
+        (out / "work" / "probe").write_bytes(b"")
+        (out / "work" / "probe").unlink()
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written to: {error.strerror}. Change its permissions, free some "
+            "space, or choose another --out."
+        ) from error
+
+
+def _holder_file(out: Path) -> Path:
+    return out / "work" / "holder"
+
+
+def _holder(out: Path) -> str:
+    try:
+        return _holder_file(out).read_text() or "holder unknown"
+    except OSError:
+        return "holder unknown"
