@@ -1,0 +1,24 @@
+"""`prefmill run`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def handle(args: argparse.Namespace) -> int:
+    """Run a recipe; the summary goes to standard output, progress to standard error."""
+    from pipeline.compile import compile_recipe
+    from pipeline.recipe_io import read_recipe
+
+    plan = compile_recipe(read_recipe(Path(args.recipe), args.set, args.limit))
+
+    from pipeline.job import run_job
+    from pipeline.progress import Progress
+
+    out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
+    summary = run_job(plan, out, args.resume, Progress(sys.stderr, quiet=args.quiet))
+    print(json.dumps(summary.as_json(), indent=2) if args.json else summary.as_text())
+    return 0
