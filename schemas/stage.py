@@ -46,8 +46,8 @@ Location = Annotated[str, LocationMark()]
 file regenerates nothing. Relative paths are taken from the recipe's folder."""
 
 ModelRole = Annotated[str, Field(min_length=1)]
-"""The name of an entry in the recipe's `models`. In the key, the model's fingerprint stands for
-the name."""
+"""The name of an entry in the recipe's `models`. The key holds it, since rows name the role that
+wrote an answer, and the model's fingerprint beside it."""
 
 
 C = TypeVar("C", bound=StageConfig)

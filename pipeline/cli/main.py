@@ -1,0 +1,78 @@
+"""`prefmill`: parses the command line, runs one verb, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from pipeline.cli.verbs import build_parser
+
+_SIGPIPE_EXIT = 141
+"""As if the signal had ended us: whoever read our output has gone."""
+_INTERRUPTED_EXIT = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `prefmill` with these arguments and return the exit code.
+
+    Raises:
+        SystemExit: by argparse, for `--help` and arguments that it refuses.
+    """
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.version:
+        return _print_version()
+    if args.verb is None:
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        code = _handle(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit, which would raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _SIGPIPE_EXIT
+    except KeyboardInterrupt:
+        print("prefmill: interrupted", file=sys.stderr)
+        return _INTERRUPTED_EXIT
+
+
+def _print_version() -> int:
+    from importlib.metadata import version
+
+    print(f"prefmill {version('prefmill')}")
+    return 0
+
+
+def _handle(args: argparse.Namespace) -> int:
+    """Run the verb; errors become one message on stderr and an exit code."""
+    from schemas.errors import PrefmillError
+
+    try:
+        handler = importlib.import_module(f"pipeline.cli.{args.verb}").handle
+        code: int = handler(args)
+        return code
+    except PrefmillError as error:
+        if args.debug:
+            raise
+        print(f"prefmill: {error}", file=sys.stderr)
+        return error.exit_code
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # the last resort: a bug is told in one line unless --debug
+        if args.debug:
+            raise
+        print(
+            f"prefmill: internal error: {type(error).__name__}: {error}\n"
+            "This is a bug in prefmill or in a stage; --debug shows where.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

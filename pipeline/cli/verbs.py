@@ -1,0 +1,179 @@
+"""The verbs of `prefmill` as they are typed. Light: imports nothing that does work.
+
+Each verb's work is `handle(args) -> exit code` in `pipeline/cli/<verb>.py`, imported when the verb
+is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="prefmill",
+        description="Turn a YAML recipe into a preference dataset that trainers read as it is.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    verbs = parser.add_subparsers(title="commands", dest="verb", metavar="COMMAND")
+    for name, (summary, example, add_arguments) in _VERBS.items():
+        verb = verbs.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"examples:\n{example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_arguments(verb)
+        verb.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+_EPILOG = """\
+start here:
+  prefmill init                     write quickstart.yaml, a recipe with comments
+  prefmill check quickstart.yaml    every mistake at once, with its line
+  prefmill preview quickstart.yaml  see a few rows through every stage
+  prefmill run quickstart.yaml      make the dataset in runs/quickstart/dataset
+
+exit codes: 0 done; 2 recipe or arguments wrong; 3 a quality gate failed; 4 more was
+lost than the recipe allows; 130 interrupted (run again to resume); 1 a bug."""
+
+
+def _init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", nargs="?", default=".", metavar="DIR", help="folder (default: .)")
+    parser.add_argument(
+        "--template",
+        default="quickstart",
+        metavar="NAME",
+        help="quickstart: a small model, no network; scripted: no model at all (default: "
+        "%(default)s)",
+    )
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _recipe(parser)
+    _json(parser, "problems as JSON")
+
+
+def _plan(parser: argparse.ArgumentParser) -> None:
+    _recipe(parser)
+    _limit(parser)
+    parser.add_argument("--out", metavar="DIR", help="say what work in this output folder is kept")
+    _json(parser, "the plan as JSON")
+
+
+def _preview(parser: argparse.ArgumentParser) -> None:
+    _recipe(parser)
+    parser.add_argument(
+        "-n", "--rows", type=_count, default=3, metavar="N", help="rows (default: %(default)s)"
+    )
+    _json(parser, "rows as JSON")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _recipe(parser)
+    _limit(parser)
+    parser.add_argument("--out", metavar="DIR", help="output folder (default: runs/<name>)")
+    parser.add_argument(
+        "--resume",
+        choices=("always", "if_possible", "never"),
+        default="if_possible",
+        help="always: fail if there is nothing to resume; never: start afresh "
+        "(default: %(default)s)",
+    )
+    _json(parser, "progress and result as JSON lines")
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", metavar="DIR", help="output folder of a run")
+    parser.add_argument("--rejects", action="store_true", help="show what was turned away, and why")
+    parser.add_argument("--stage", metavar="STEP", help="with --rejects: of this step only")
+    parser.add_argument("--reason", metavar="CODE", help="with --rejects: for this reason only")
+    _json(parser, "as JSON")
+
+
+def _stages(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--markdown", action="store_true", help="as Markdown")
+
+
+def _schema(parser: argparse.ArgumentParser) -> None:
+    """No arguments."""
+
+
+def _recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="the recipe, a YAML file")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="change one value, e.g. --set stages.magpie.rows=8; may be repeated",
+    )
+
+
+def _limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=_count, metavar="N", help="at most N rows from the source")
+
+
+def _json(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--json", action="store_true", help=f"{what}, for programs")
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return value
+
+
+_VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
+    "init": (
+        "write a recipe to start from",
+        "  prefmill init\n  prefmill init my-data --template scripted",
+        _init,
+    ),
+    "check": (
+        "find every mistake in a recipe without running anything",
+        "  prefmill check recipe.yaml\n  prefmill check recipe.yaml --set seed=8 --json",
+        _check,
+    ),
+    "plan": (
+        "show steps, columns, models and keys of a recipe",
+        "  prefmill plan recipe.yaml\n  prefmill plan recipe.yaml --out runs/mine",
+        _plan,
+    ),
+    "preview": (
+        "run a few rows through every stage and show them",
+        "  prefmill preview recipe.yaml\n  prefmill preview recipe.yaml -n 1",
+        _preview,
+    ),
+    "run": (
+        "make the dataset; run again to resume",
+        "  prefmill run recipe.yaml\n  prefmill run recipe.yaml --limit 8 --out /tmp/trial",
+        _run,
+    ),
+    "status": (
+        "show how far a run is and what it turned away",
+        "  prefmill status runs/mine\n  prefmill status runs/mine --rejects --stage magpie",
+        _status,
+    ),
+    "stages": (
+        "list the stages, or explain one",
+        "  prefmill stages\n  prefmill stages magpie",
+        _stages,
+    ),
+    "schema": (
+        "print the JSON Schema of recipes, for editors",
+        "  prefmill schema > recipe.schema.json",
+        _schema,
+    ),
+}
