@@ -1,0 +1,252 @@
+"""The dataset card: README.md with the YAML that the Hugging Face Hub and `datasets` read.
+
+Text out of facts; no clock, no file, no network. A licence is stated if the recipe states one and
+never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.columns import Column
+from schemas.types import ListOf, Scalar, Struct, Type
+from stages.export_kto import desirable_weight_range
+
+_SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+)
+
+
+_LIMITS = (
+    "## Known limits\n\n"
+    "- Labels are opinions of models, with their biases: length, style, their own writing.\n"
+    "- Scores compare answers to one prompt; they mean nothing across prompts.\n"
+    "- Prompts and answers may be wrong, offensive or repeat what the models were trained on.\n"
+    "- Nothing was checked against the test sets of benchmarks unless a step above says so."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """A model that took part.
+
+    Attributes:
+        revision: the commit used; None for local files.
+    """
+
+    role: str
+    model: str
+    engine: str
+    revision: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """What one step did: rows in and out, rejects by reason."""
+
+    name: str
+    stage: str
+    rows_in: int
+    rows_out: int
+    rejects: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What made the dataset. Ends up in the card and in manifest.json: no secret may be in it.
+
+    Attributes:
+        name: the recipe's name.
+        recipe: the recipe as YAML, without `placement`.
+        versions: of prefmill and of the packages that decide the rows.
+        pretty_name, license, language, tags: as in the recipe's `card`.
+    """
+
+    name: str
+    recipe: str
+    versions: Mapping[str, str]
+    models: tuple[ModelFacts, ...] = ()
+    steps: tuple[StepFacts, ...] = ()
+    pretty_name: str | None = None
+    license: str | None = None
+    language: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFacts:
+    """One dataset config as written.
+
+    Attributes:
+        num_bytes: size of the rows in Arrow.
+        download_size: size of the files.
+        n_desirable: rows with label true; None where rows have no label.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: int
+    num_bytes: int
+    download_size: int
+    n_desirable: int | None = None
+
+
+def render_card(run: RunFacts, configs: Sequence[ConfigFacts]) -> str:
+    """The whole README.md."""
+    import yaml
+
+    head = yaml.safe_dump(front_matter(run, configs), sort_keys=False, allow_unicode=True)
+    sections = [
+        _intro(run, configs),
+        _making(run),
+        _counts(run.steps),
+        *(_config(config) for config in configs),
+        _LIMITS,
+    ]
+    return f"---\n{head}---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def front_matter(run: RunFacts, configs: Sequence[ConfigFacts]) -> dict[str, Any]:
+    """The card's YAML. Tags say `prefmill`, so that sets made with it can be found."""
+    names = [config.name for config in configs]
+    optional: dict[str, Any] = {"license": run.license, "language": list(run.language)}
+    return {
+        "pretty_name": run.pretty_name or run.name,
+        **{key: value for key, value in optional.items() if value},
+        "task_categories": ["text-generation"],
+        "size_categories": [_size(max((config.rows for config in configs), default=0))],
+        "annotations_creators": ["machine-generated"],
+        "language_creators": ["machine-generated"],
+        # A dict keeps the order and drops repeats.
+        "tags": list(dict.fromkeys(["synthetic", "preference", *names, "prefmill", *run.tags])),
+        "configs": [
+            {
+                "config_name": name,
+                "data_files": [{"split": "train", "path": f"{name}/train-*.parquet"}],
+            }
+            for name in names
+        ],
+        "dataset_info": [_dataset_info(config) for config in configs],
+    }
+
+
+def _size(rows: int) -> str:
+    return next((label for limit, label in _SIZES if rows < limit), "n>1B")
+
+
+def _dataset_info(config: ConfigFacts) -> dict[str, Any]:
+    return {
+        "config_name": config.name,
+        "features": [{"name": c.name, **_feature(c.type)} for c in config.columns],
+        "splits": [{"name": "train", "num_bytes": config.num_bytes, "num_examples": config.rows}],
+        "download_size": config.download_size,
+        "dataset_size": config.num_bytes,
+    }
+
+
+def _feature(kind: Type) -> dict[str, Any]:
+    """A column type the way `datasets` writes it in a card."""
+    if isinstance(kind, Scalar):
+        return {"dtype": kind.name}
+    if isinstance(kind, Struct):
+        return {"struct": [{"name": each.name, **_feature(each.type)} for each in kind.fields]}
+    inner = _feature(kind.item)
+    return {"list": inner if isinstance(kind.item, ListOf) else next(iter(inner.values()))}
+
+
+def _intro(run: RunFacts, configs: Sequence[ConfigFacts]) -> str:
+    listed = "\n".join(f"- `{config.name}`: {config.rows:,} rows" for config in configs)
+    licence = (
+        f"Licence: {run.license}."
+        if run.license
+        else "No licence is stated. The models' own terms may bind what they wrote."
+    )
+    return (
+        f"# {run.pretty_name or run.name}\n\n"
+        "Preference data written and labelled by language models, made with prefmill. No human "
+        f"has judged it.\n\n{listed}\n\n{licence}"
+    )
+
+
+def _making(run: RunFacts) -> str:
+    models = _table(
+        ("role", "model", "engine", "revision", "fingerprint"),
+        [
+            (m.role, m.model, m.engine, m.revision or "local files", m.fingerprint)
+            for m in run.models
+        ],
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    fence = "`" * max(3, _longest_run(run.recipe, "`") + 1)
+    return (
+        f"## How it was made\n\n{models}\n\nVersions: {versions}. The recipe:\n\n"
+        f"{fence}yaml\n{run.recipe.strip()}\n{fence}"
+    )
+
+
+def _longest_run(text: str, mark: str) -> int:
+    length = 0
+    while mark * (length + 1) in text:
+        length += 1
+    return length
+
+
+def _counts(steps: Sequence[StepFacts]) -> str:
+    rows = [
+        (
+            step.name,
+            step.stage,
+            f"{step.rows_in:,}",
+            f"{step.rows_out:,}",
+            ", ".join(f"{code} {n:,}" for code, n in sorted(step.rejects.items())) or "none",
+        )
+        for step in steps
+    ]
+    table = _table(("step", "stage", "rows in", "rows out", "rejects by reason"), rows)
+    return (
+        f"## What became of the rows\n\n{table}\n\nA reject is a row or a single answer, so there "
+        "may be more rejects than rows lost; a step that makes or splits pairs changes the count."
+    )
+
+
+def _config(config: ConfigFacts) -> str:
+    columns = _table(
+        ("column", "type", "meaning"),
+        [
+            (f"`{c.name}`", f"`{c.type}`" + (", may be null" if c.nullable else ""), c.doc)
+            for c in config.columns
+        ],
+    )
+    parts = [f"## Config `{config.name}`", columns]
+    if config.n_desirable is not None:
+        parts.append(_balance(config.n_desirable, config.rows - config.n_desirable))
+    return "\n\n".join(parts)
+
+
+def _balance(n_desirable: int, n_undesirable: int) -> str:
+    low, high = desirable_weight_range(n_desirable, n_undesirable)
+    return (
+        f"{n_desirable:,} desirable and {n_undesirable:,} undesirable answers. With "
+        f"`undesirable_weight=1.0`, TRL advises a `desirable_weight` from {low:.2f} to {high:.2f}. "
+        "Rows of one prompt stand far apart: read the file in its order "
+        '(`train_sampling_strategy="sequential"`) and with more than one row per device, because '
+        "the KL term pairs each prompt with the answer of the row before."
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

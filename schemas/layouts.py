@@ -1,0 +1,56 @@
+"""The columns that trainers read, and what no trainer notices to be wrong.
+
+Layout `trl`: conversational rows with an explicit prompt, as TRL's DPO and KTO trainers take them
+(TRL 1.16, `docs/source/dataset_formats.md`). Columns beyond those a trainer knows are ignored by
+it; none here has a name that TRL reserves (`ref_chosen_logps`, `ref_rejected_logps`, `tools`,
+`images`, `chat_template_kwargs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.columns import MESSAGE, Column
+from schemas.types import BOOL, FLOAT, INT, STRING, ListOf
+
+PROMPT = Column("prompt", ListOf(MESSAGE), "the conversation so far, ending on a user turn")
+CHOSEN_TURN = Column("chosen", ListOf(MESSAGE), "the preferred answer: one assistant turn")
+REJECTED_TURN = Column("rejected", ListOf(MESSAGE), "the other answer: one assistant turn")
+
+COMPLETION = Column("completion", ListOf(MESSAGE), "an answer: one assistant turn")
+LABEL = Column("label", BOOL, "true if the answer is desirable")
+RESPONSE_ID = Column("response_id", STRING, "identity of the answer")
+MODEL = Column("model", STRING, "the model that wrote the answer")
+SCORE = Column("score", FLOAT, "score of the answer by the labeller; comparable within one prompt")
+
+ORDER = Column("order", INT, "rows are sorted by it when the dataset is written; then it is gone")
+
+
+def prompt_fault(messages: Sequence[dict[str, Any]]) -> str | None:
+    """Why a trainer could not learn an answer to this conversation; None if it could."""
+    if not messages:
+        return "the prompt has no messages"
+    last = messages[-1]
+    if last["role"] != "user":
+        return f"the prompt ends on a turn of `{last['role']}`, not of `user`"
+    if is_blank(last["content"]):
+        return "the prompt's last turn is empty"
+    return None
+
+
+def answer_fault(name: str, text: str | None) -> str | None:
+    """Why a trainer would learn nothing from this answer; None if there is something to learn."""
+    if text is None:
+        return f"`{name}` is null"
+    return f"`{name}` is empty" if is_blank(text) else None
+
+
+def is_blank(text: str) -> bool:
+    """True for a text with nothing but white space."""
+    return not text.strip()
+
+
+def same_text(first: str, second: str) -> bool:
+    """True if two answers differ at most in white space around them: no preference to learn."""
+    return first.strip() == second.strip()
