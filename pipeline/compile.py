@@ -11,6 +11,7 @@ from pipeline.plan import Plan, Step
 from pipeline.problems import validate
 from pipeline.recipe_checks import (
     column_problems,
+    labeller_problems,
     order_problems,
     placement_problems,
     role_problems,
@@ -39,6 +40,7 @@ def compile_recipe(source: RecipeSource) -> Plan:
         *export_problems,
         *order_problems(source, catalog, stages),
         *column_problems(source, catalog, stages, exports),
+        *labeller_problems(source, stages),
         *role_problems(source, [*stages, *exports]),
         *placement_problems(source),
     ]

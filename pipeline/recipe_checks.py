@@ -15,7 +15,7 @@ from pipeline.overrides import parse_path
 from pipeline.recipe_io import RecipeSource
 from pipeline.resolve_steps import Resolved
 from pipeline.yaml_io import dotted
-from schemas.columns import Column
+from schemas.columns import SCORES, Column
 from schemas.errors import Problem
 from schemas.recipe import ModelEntry
 from schemas.stage import Need
@@ -93,6 +93,24 @@ def _where_from(
         return "no stage makes it"
     place = "add one to `stages`" if is_export else "put one before this step"
     return f"made by: {', '.join(makers)}; {place}"
+
+
+def labeller_problems(source: RecipeSource, steps: Sequence[Resolved]) -> Iterator[Problem]:
+    """A `labeller` setting names a step before that scores; without one there is no choice."""
+    scorers: list[str] = []
+    for step in steps:
+        if step.stage is None:  # it may have scored
+            return
+        if step.config is not None and "labeller" in type(step.config).model_fields:
+            chosen: str | None = getattr(step.config, "labeller", None)
+            place, choices = (*step.path, "labeller"), ", ".join(scorers)
+            if chosen is not None and chosen not in scorers:
+                seen, advice = f"no step `{chosen}` scored before", did_you_mean(chosen, scorers)
+                yield source.problem(place, seen, choices, advice)
+            if chosen is None and len(scorers) > 1:
+                yield source.problem(place, "missing, and several steps score answers", choices)
+        if writers_of(SCORES, [step.stage]):
+            scorers.append(step.name)
 
 
 def role_problems(source: RecipeSource, steps: Sequence[Resolved]) -> Iterator[Problem]:

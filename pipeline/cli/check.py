@@ -18,7 +18,7 @@ def handle(args: argparse.Namespace) -> int:
         RecipeError: the recipe is wrong, unless the answer is wanted as JSON.
     """
     try:
-        plan = compile_recipe(read_recipe(args.recipe, args.overrides))
+        plan = compile_recipe(read_recipe(args.recipe, args.set))
     except RecipeError as error:
         if not args.json:
             raise

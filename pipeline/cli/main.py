@@ -13,6 +13,7 @@ from pipeline.cli.verbs import build_parser
 _SIGPIPE_EXIT = 141
 """As if the signal had ended us: whoever read our output has gone."""
 _INTERRUPTED_EXIT = 130
+_BUG_EXIT = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,22 +57,24 @@ def _handle(args: argparse.Namespace) -> int:
         handler = importlib.import_module(f"pipeline.cli.{args.verb}").handle
         code: int = handler(args)
         return code
-    except PrefmillError as error:
-        if args.debug:
-            raise
-        print(f"prefmill: {error}", file=sys.stderr)
-        return error.exit_code
     except (BrokenPipeError, KeyboardInterrupt):
         raise
-    except Exception as error:  # the last resort: a bug is told in one line unless --debug
-        if args.debug:
-            raise
-        print(
-            f"prefmill: internal error: {type(error).__name__}: {error}\n"
-            "This is a bug in prefmill or in a stage; --debug shows where.",
-            file=sys.stderr,
-        )
-        return 1
+    except PrefmillError as error:
+        return _fail(args, str(error), error.exit_code)
+    except Exception as error:  # the last resort: a bug is told in two lines unless --debug
+        told = f"internal error: {type(error).__name__}: {error}"
+        advice = "This is a bug in prefmill or in a stage; --debug shows where."
+        return _fail(args, f"{told}\n{advice}", _BUG_EXIT)
+
+
+def _fail(args: argparse.Namespace, message: str, code: int) -> int:
+    """Say why on stderr, with the traceback of the error at hand if `--debug` asks for it."""
+    if args.debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"prefmill: {message}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

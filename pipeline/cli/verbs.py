@@ -86,7 +86,8 @@ def _run(parser: argparse.ArgumentParser) -> None:
         help="always: fail if there is nothing to resume; never: start afresh "
         "(default: %(default)s)",
     )
-    _json(parser, "progress and result as JSON lines")
+    parser.add_argument("--quiet", action="store_true", help="no progress, only the summary")
+    _json(parser, "the summary as JSON")
 
 
 def _status(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +115,6 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         default=[],
-        dest="overrides",
         metavar="KEY=VALUE",
         help="change one value, e.g. --set stages.magpie.rows=8; may be repeated",
     )
