@@ -1,0 +1,58 @@
+"""Rows around preference pairs, as the tests of several stages need them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from schemas.batch import Batch, Row, make_batch
+from schemas.columns import ROW_ID
+from schemas.stage import Stage
+
+QUESTION = [{"role": "user", "content": "Why is the sky blue?"}]
+
+
+def response(response_id: str, text: str, **changed: Any) -> Row:
+    return {
+        "response_id": response_id,
+        "text": text,
+        "model": "policy:scripted",
+        "system": None,
+        "finish_reason": "stop",
+        "n_tokens": 3,
+        "logprob_sum": None,
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "seed": 1,
+        "is_baseline": False,
+        **changed,
+    }
+
+
+def pair_row(row_id: str, chosen: str | None, rejected: str | None, **changed: Any) -> Row:
+    return {
+        "row_id": row_id,
+        "messages": QUESTION,
+        "chosen": chosen,
+        "rejected": rejected,
+        "chosen_id": f"{row_id}-c",
+        "rejected_id": f"{row_id}-r",
+        "chosen_model": "policy:a",
+        "rejected_model": "policy:b",
+        "score_chosen": 0.75,
+        "score_rejected": 0.25,
+        "margin": 0.5,
+        "p_chosen": 0.8,
+        "labeller": "judge",
+        "source": "test",
+        "lineage": [{"stage": "pair", "row_id": f"{row_id}-parent"}],
+        **changed,
+    }
+
+
+def batch_for(stage: Stage[Any], rows: Iterable[Mapping[str, Any]]) -> Batch:
+    """What the runner would hand to the stage: its columns and no others, nulls unchecked."""
+    columns = (ROW_ID, *stage.reads, *stage.extends, *stage.optional)
+    names = [column.name for column in columns]
+    lists = {column.name: [] for column in (*stage.extends, *stage.optional)}
+    return make_batch(columns, [{name: {**lists, **row}[name] for name in names} for row in rows])

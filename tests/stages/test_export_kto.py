@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.batch import Batch, Row
+from schemas.errors import ExportRefused
+from schemas.ids import child_id
+from stages.export_kto import (
+    STAGE,
+    Config,
+    apply,
+    decide,
+    desirable_weight_range,
+    place,
+    run,
+    sketch,
+)
+from tests.preference_rows import QUESTION, batch_for, pair_row
+from tests.support import FakeContext
+
+CONFIG = Config()
+
+
+def first_pass(*rows: Row) -> Batch:
+    return run(batch_for(STAGE, rows), CONFIG, FakeContext(stage="export_kto"))
+
+
+def both_passes(*parts: list[Row]) -> list[Batch]:
+    drafts = [first_pass(*part) for part in parts]
+    decision = decide([sketch(draft, CONFIG) for draft in drafts], CONFIG)
+    return [apply(draft, CONFIG, pickle.loads(pickle.dumps(decision))) for draft in drafts]
+
+
+def test_a_pair_becomes_two_rows() -> None:
+    good, bad = first_pass(pair_row("r", "Rayleigh.", "Magic.")).rows
+    assert good == {
+        "row_id": child_id("r", "export_kto", "r-c"),
+        "prompt": QUESTION,
+        "completion": [{"role": "assistant", "content": "Rayleigh."}],
+        "label": True,
+        "score": 0.75,
+        "labeller": "judge",
+        "response_id": "r-c",
+        "model": "policy:a",
+        "source": "test",
+        "lineage": [
+            {"stage": "pair", "row_id": "r-parent"},
+            {"stage": "export_kto", "row_id": "r"},
+        ],
+        "order": place("r", True),
+    }
+    assert (bad["label"], bad["score"], bad["model"]) == (False, 0.25, "policy:b")
+    assert bad["completion"] == [{"role": "assistant", "content": "Magic."}]
+
+
+def test_an_answer_appears_once_and_not_with_both_labels() -> None:
+    parts = both_passes(
+        [pair_row("1", "best", "middle"), pair_row("2", "best", "worst")],
+        [pair_row("3", "middle", "worst ")],
+    )
+    kept = [
+        (row["completion"][0]["content"].strip(), row["label"]) for p in parts for row in p.rows
+    ]
+    assert sorted(kept) == [("best", True), ("worst", False)]
+    lost = Counter((reject.code, reject.raw.strip()) for part in parts for reject in part.rejects)
+    assert lost == {
+        ("duplicate", "best"): 1,
+        ("duplicate", "worst"): 1,
+        ("label_conflict", "middle"): 2,
+    }
+
+
+def test_the_same_answer_to_another_prompt_is_another_row() -> None:
+    other = [{"role": "user", "content": "And the sea?"}]
+    (part,) = both_passes([pair_row("1", "a", "b"), pair_row("2", "b", "a", messages=other)])
+    assert len(part) == 4 and part.rejects == ()
+
+
+def test_one_class_is_refused() -> None:
+    only_good = first_pass(pair_row("1", "a", "b"), pair_row("2", "a", "c"))
+    good = Batch(only_good.table.filter(only_good.table.column("label")))
+    with pytest.raises(ExportRefused, match="1 desirable and 0 undesirable"):
+        decide([sketch(good, CONFIG)], CONFIG)
+
+
+def test_conflicts_that_leave_nothing_are_refused() -> None:
+    with pytest.raises(ExportRefused, match="0 desirable and 0 undesirable"):
+        both_passes([pair_row("1", "a", "b"), pair_row("2", "b", "a")])
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        (pair_row("r", "", "b"), "`completion` is empty"),
+        (pair_row("r", "a", " "), "`completion` is empty"),
+        (pair_row("r", None, "b"), "`completion` is null"),
+        (pair_row("r", "a", "b", messages=[]), "no messages"),
+        (pair_row("r", "a", "b", messages=[{"role": "system", "content": "Be."}]), "`system`"),
+    ],
+)
+def test_what_a_trainer_would_take_silently_is_refused(row: Row, fault: str) -> None:
+    with pytest.raises(ExportRefused, match=f"row r: .*{fault}"):
+        first_pass(row)
+
+
+def test_weights_that_trl_advises() -> None:
+    # 30 good, 60 bad: w * 30 / 60 in [1, 4/3] gives w in [2, 8/3].
+    assert desirable_weight_range(30, 60) == pytest.approx((2.0, 8 / 3))
+
+
+@given(st.sets(st.text(min_size=1), min_size=2, max_size=40))
+def test_every_other_pair_stands_once_between_the_two_rows_of_a_pair(pairs: set[str]) -> None:
+    order = sorted((place(pair, label), pair) for pair in pairs for label in (True, False))
+    names = [pair for _, pair in order]
+    for start in range(len(pairs) + 1):
+        assert set(names[start : start + len(pairs)]) == pairs
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("defa")), min_size=1, max_size=8),
+    st.integers(1, 8),
+)
+def test_how_rows_are_cut_into_parts_changes_nothing(
+    answers: list[tuple[str, str]], cut: int
+) -> None:
+    rows = [pair_row(str(i), *pair) for i, pair in enumerate(answers)]
+
+    def outcome(*parts: list[Row]) -> object:
+        try:
+            done = both_passes(*parts)
+        except ExportRefused as error:
+            return str(error)
+        seen = [row for part in done for row in part.rows]
+        rejected = sum(len(part.rejects) for part in done)
+        assert len(seen) + rejected == 2 * len(rows)
+        texts = [row["completion"][0]["content"] for row in seen]
+        assert len(set(texts)) == len(texts)
+        return sorted(row["row_id"] for row in seen)
+
+    assert outcome(rows) == outcome(rows[cut:], rows[:cut])
