@@ -126,4 +126,6 @@ LABELLER = Column("labeller", STRING, "the stage whose scores made the pair")
 
 RAW_RECORD = Column("raw_record", STRING, "one record of an input file, as JSON")
 RAW_PLACE = Column("raw_place", STRING, "file and line or row number of the record")
-RAW_PROBLEM = Column("raw_problem", STRING, "`code: why`, if the record could not be read", nullable=True)
+RAW_PROBLEM = Column(
+    "raw_problem", STRING, "`code: why`, if the record could not be read", nullable=True
+)
