@@ -233,11 +233,13 @@ def _config(config: ConfigFacts) -> str:
 
 
 def _balance(n_desirable: int, n_undesirable: int) -> str:
+    counts = f"{n_desirable:,} desirable and {n_undesirable:,} undesirable answers."
+    if not (n_desirable and n_undesirable):
+        return f"{counts} A KTO trainer learns nothing from one class."
     low, high = desirable_weight_range(n_desirable, n_undesirable)
     return (
-        f"{n_desirable:,} desirable and {n_undesirable:,} undesirable answers. With "
-        f"`undesirable_weight=1.0`, TRL advises a `desirable_weight` from {low:.2f} to {high:.2f}. "
-        "Rows of one prompt stand far apart: read the file in its order "
+        f"{counts} With `undesirable_weight=1.0`, TRL advises a `desirable_weight` from {low:.2f} "
+        f"to {high:.2f}. Rows of one prompt stand far apart: read the file in its order "
         '(`train_sampling_strategy="sequential"`) and with more than one row per device, because '
         "the KL term pairs each prompt with the answer of the row before."
     )

@@ -119,6 +119,8 @@ def _manifest(folder: Path, run: RunFacts, facts: Sequence[ConfigFacts]) -> dict
 
 
 def _write_config(folder: Path, name: str, rows: ConfigRows) -> ConfigFacts:
+    import pyarrow as pa
+
     columns = (ROW_ID, *(column for column in rows.columns if column is not ORDER))
     schema = arrow_schema(columns)
     ordered = ORDER in rows.columns
@@ -129,7 +131,7 @@ def _write_config(folder: Path, name: str, rows: ConfigRows) -> ConfigFacts:
     def counted() -> Iterator[pa.Table]:
         nonlocal n_rows, n_bytes, n_desirable
         for table in _sorted(rows.tables) if ordered else rows.tables:
-            plain = table.select(schema.names).cast(schema)
+            plain = pa.Table.from_arrays(table.select(schema.names).columns, schema=schema)
             check_no_nulls(plain, f"dataset config `{name}`")
             n_rows += plain.num_rows
             n_bytes += plain.nbytes
