@@ -109,7 +109,7 @@ def labeller_problems(source: RecipeSource, steps: Sequence[Resolved]) -> Iterat
                 yield source.problem(place, seen, choices, advice)
             if chosen is None and len(scorers) > 1:
                 yield source.problem(place, "missing, and several steps score answers", choices)
-        if writers_of(SCORES, [step.stage]):
+        if writers_of(SCORES, [step.stage]) and step.name not in scorers:
             scorers.append(step.name)
 
 

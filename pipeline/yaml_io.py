@@ -8,6 +8,7 @@ text are refused; anchors work, within bounds.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ _MAX_DEPTH = 32
 _TAG = "tag:yaml.org,2002:"
 _BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _NULL = re.compile(r"^(?:null|Null|NULL|~|)$")
-_INT = re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$")
+_INT = re.compile(r"^(?:[-+]?[0-9]{1,40}|0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40})$")
 _FLOAT = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
 
 
@@ -171,8 +172,10 @@ class _Walk:
                 return text.lower() == "true"
             case "int" if _INT.match(text):
                 return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-            case "float" if _FLOAT.match(text):
+            case "float" if _FLOAT.match(text) and math.isfinite(float(text)):
                 return float(text)
+            case "float":
+                return self._complain(node, path, "a number out of range", "at most 1.7e308")
             case "str" if text.isascii() or not _SURROGATE.search(text):
                 return text
             case "str":
