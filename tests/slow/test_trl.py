@@ -1,0 +1,188 @@
+"""What prefmill writes is read by `datasets` and trained on by TRL, two steps on a CPU."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.card import RunFacts
+from pipeline.dataset import ConfigRows, write_dataset
+from schemas.batch import Batch
+from schemas.errors import ExportRefused
+from schemas.stage import Stage
+from stages import export_dpo, export_kto
+from tests.preference_rows import batch_for, pair_row
+from tests.support import FakeContext
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    # Deprecations inside torch, transformers and TRL are theirs to mend.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+STEPS = 2
+
+
+def exported(stage: Stage[Any], batch: Batch) -> Batch:
+    config = stage.config()
+    done = stage.run(batch, config, FakeContext(stage=stage.name))
+    if passes := stage.dataset_pass:
+        done = passes.apply(done, config, passes.decide([passes.sketch(done, config)], config))
+    return done
+
+
+@pytest.fixture(scope="module")
+def quickstart_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [
+        pair_row(
+            f"row{i}",
+            f"{i} plus {i} is {2 * i}, since adding a number to itself doubles it.",
+            f"I do not know what {i} plus {i} is.",
+            messages=[{"role": "user", "content": f"What is {i} plus {i}?"}],
+            p_chosen=None if i % 2 else 0.9,
+        )
+        for i in range(8)
+    ]
+    configs = {}
+    for name, stage in (("dpo", export_dpo.STAGE), ("kto", export_kto.STAGE)):
+        table = exported(stage, batch_for(stage, rows)).table
+        configs[name] = ConfigRows(stage.writes, [table])
+    run = RunFacts("quickstart", "name: quickstart", {"prefmill": "0.1.0"})
+    return write_dataset(tmp_path_factory.mktemp("out"), configs, run)
+
+
+def load(folder: Path, config: str, cache: Path) -> Any:
+    from datasets import load_dataset
+
+    return load_dataset(str(folder), config, split="train", cache_dir=str(cache))
+
+
+@pytest.mark.parametrize("config", ["dpo", "kto"])
+def test_datasets_reads_the_folder_as_the_card_says(
+    quickstart_dataset: Path, config: str, tmp_path: Path
+) -> None:
+    import pyarrow.parquet as pq
+    from datasets import get_dataset_config_names
+
+    assert get_dataset_config_names(str(quickstart_dataset)) == ["dpo", "kto"]
+    rows = load(quickstart_dataset, config, tmp_path)
+    (shard,) = (quickstart_dataset / config).iterdir()
+    assert rows.to_list() == pq.read_table(shard).to_pylist()
+    assert len(rows) > 0
+
+
+def test_kto_rows_of_one_prompt_are_never_neighbours(
+    quickstart_dataset: Path, tmp_path: Path
+) -> None:
+    prompts = load(quickstart_dataset, "kto", tmp_path)["prompt"]
+    assert all(a != b for a, b in pairwise(prompts))
+
+
+def arguments(tmp_path: Path) -> dict[str, Any]:
+    return {
+        "output_dir": str(tmp_path / "trained"),
+        "max_steps": STEPS,
+        "per_device_train_batch_size": 2,
+        "learning_rate": 1e-5,
+        "max_length": 256,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "disable_tqdm": True,
+    }
+
+
+def losses(trainer: Any) -> list[float]:
+    trainer.train()
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def model_and_tokenizer(path: Path) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    return model, AutoTokenizer.from_pretrained(path)
+
+
+def test_dpo_trains_on_the_files(quickstart_dataset: Path, smol_path: Path, tmp_path: Path) -> None:
+    from trl import DPOConfig, DPOTrainer
+
+    model, tokenizer = model_and_tokenizer(smol_path)
+    trainer = DPOTrainer(
+        model=model,
+        args=DPOConfig(**arguments(tmp_path)),
+        train_dataset=load(quickstart_dataset, "dpo", tmp_path),
+        processing_class=tokenizer,
+    )
+    first, second = losses(trainer)
+    # Policy and reference are equal at the first step: log 2. The second has learnt something.
+    assert first == pytest.approx(0.6931, abs=1e-3)
+    assert second != pytest.approx(0.693147, abs=1e-6)
+
+
+def test_kto_trains_on_the_files(quickstart_dataset: Path, smol_path: Path, tmp_path: Path) -> None:
+    from trl import KTOConfig, KTOTrainer
+
+    model, tokenizer = model_and_tokenizer(smol_path)
+    trainer = KTOTrainer(
+        model=model,
+        args=KTOConfig(**arguments(tmp_path), train_sampling_strategy="sequential"),
+        train_dataset=load(quickstart_dataset, "kto", tmp_path),
+        processing_class=tokenizer,
+    )
+    first, second = losses(trainer)
+    assert first == pytest.approx(0.5, abs=1e-3)
+    assert second != pytest.approx(0.5, abs=1e-6)
+
+
+def test_dpo_takes_equal_answers_silently_and_prefmill_does_not(
+    smol_path: Path, tmp_path: Path
+) -> None:
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
+
+    turn = [{"role": "assistant", "content": "The same."}]
+    row = {"prompt": [{"role": "user", "content": "Which?"}], "chosen": turn, "rejected": turn}
+    model, tokenizer = model_and_tokenizer(smol_path)
+    trainer = DPOTrainer(
+        model=model,
+        args=DPOConfig(**arguments(tmp_path)),
+        train_dataset=Dataset.from_list([row] * 4),
+        processing_class=tokenizer,
+    )
+    assert losses(trainer) == pytest.approx([0.6931, 0.6931], abs=1e-4)
+    with pytest.raises(ExportRefused, match="the same text"):
+        exported(
+            export_dpo.STAGE,
+            batch_for(export_dpo.STAGE, [pair_row("r", "The same.", "The same.")]),
+        )
+
+
+@pytest.mark.parametrize(
+    ("stage", "chosen", "rejected"),
+    [(export_dpo.STAGE, "An answer.", ""), (export_kto.STAGE, "An answer.", "")],
+    ids=["dpo", "kto"],
+)
+def test_empty_answers_are_refused(stage: Stage[Any], chosen: str, rejected: str) -> None:
+    with pytest.raises(ExportRefused, match="is empty"):
+        exported(stage, batch_for(stage, [pair_row("r", chosen, rejected)]))
+
+
+def test_one_class_is_refused() -> None:
+    """TRL's KTO trains on true labels alone, and its loss stays 0.5."""
+    stage = export_kto.STAGE
+    rows = exported(stage, batch_for(stage, [pair_row("r", "Good.", "Bad.")])).table
+    only_true = Batch(rows.filter(rows.column("label")))
+    config = export_kto.Config()
+    with pytest.raises(ExportRefused, match="1 desirable and 0 undesirable"):
+        export_kto.decide([export_kto.sketch(only_true, config)], config)
