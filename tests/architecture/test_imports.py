@@ -1,0 +1,120 @@
+"""Imports point one way, and what is heavy is imported where it is used."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.fakes import write
+
+ROOT = Path(__file__).parents[2]
+LAYERS = ("schemas", "prompts", "stages", "pipeline")
+"""Each may import itself and those before it."""
+
+HEAVY = {
+    "accelerate",
+    "dask",
+    "datasets",
+    "distributed",
+    "httpx",
+    "numpy",
+    "pyarrow",
+    "rich",
+    "tenacity",
+    "torch",
+    "transformers",
+    "vllm",
+}
+LIGHT_COMMANDS = HEAVY - {"httpx", "tenacity", "accelerate"}
+"""What `--help` and `check` must not load; a test holds the list exactly."""
+
+FILES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path, *, at_module_level: bool = False) -> Iterator[tuple[int, str]]:
+    """(line, module) of each import in a file, those under TYPE_CHECKING left out."""
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            pending += node.orelse
+        elif not (at_module_level and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+            pending += ast.iter_child_nodes(node)
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_imports_are_absolute_and_point_one_way(path: Path) -> None:
+    allowed = LAYERS[: LAYERS.index(path.relative_to(ROOT).parts[0]) + 1]
+    for line, module in imports(path):
+        assert not module.startswith("."), f"line {line}: relative import"
+        top = module.split(".")[0]
+        assert top not in LAYERS or top in allowed, f"line {line}: imports {module}"
+        assert top != "tests", f"line {line}: imports the tests"
+
+
+def test_the_engine_vllm_has_one_door() -> None:
+    users = [relative(p) for p in FILES if any(m.split(".")[0] == "vllm" for _, m in imports(p))]
+    assert users in ([], ["pipeline/engines/vllm_engine.py"])
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_heavy_packages_are_imported_inside_functions(path: Path) -> None:
+    if path == ROOT / "schemas/arrow.py":  # the one module about Arrow; imported where rows flow
+        return
+    found = {module.split(".")[0] for _, module in imports(path, at_module_level=True)}
+    assert not found & HEAVY
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Top-level names of all modules that one command leaves in memory."""
+    code = (
+        "import json, sys\n"
+        "from pipeline.cli.main import main\n"
+        "try: code = main(sys.argv[1:])\n"
+        "except SystemExit as stop: code = stop.code\n"
+        "print(json.dumps([code, sorted({name.split('.')[0] for name in sys.modules})]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stderr
+    return set(modules)
+
+
+def test_help_loads_next_to_nothing() -> None:
+    loaded = loaded_by("--help")
+    assert not loaded & HEAVY
+    assert not loaded & {"pydantic", "yaml", "jinja2", "schemas", "prompts", "stages", "email"}
+
+
+def test_check_loads_nothing_heavy() -> None:
+    assert not loaded_by("check", "configs/scripted.yaml") & LIGHT_COMMANDS
+
+
+def test_stages_and_schema_load_nothing_heavy() -> None:
+    assert not (loaded_by("stages") | loaded_by("schema")) & LIGHT_COMMANDS
+
+
+def test_the_checks_above_can_fail(tmp_path: Path) -> None:
+    path = write(tmp_path, "import a.b\nif TYPE_CHECKING:\n    import c\ndef f():\n    import d\n")
+    assert {module for _, module in imports(path)} == {"a.b", "d"}
+    assert {module for _, module in imports(path, at_module_level=True)} == {"a.b"}
