@@ -21,49 +21,83 @@ _SHOWN_CHARS = 60
 
 
 def validate(
-    model: type[M],
-    value: object,
-    source: RecipeSource,
-    path: KeyPath,
-    hidden: frozenset[str] = frozenset(),
+    model: type[M], value: object, source: RecipeSource, path: KeyPath
 ) -> tuple[M | None, list[Problem]]:
     """Build `model` from what stands at `path`, or say everything that is wrong with it.
 
     Validation is that of JSON, strict: a list becomes a tuple, and nothing else is converted.
-    `hidden` are fields that are not the author's to set.
     """
     try:
         return model.model_validate_json(json.dumps(value)), []
     except ValidationError as error:
-        details = error.errors(include_url=False)
-        return None, [_problem(detail, model, source, path, hidden) for detail in details]
+        grouped = _by_place(error.errors(include_url=False), value)
+        return None, [
+            _problem(place, details, model, source, path) for place, details in grouped.items()
+        ]
+
+
+def _by_place(details: Sequence[ErrorDetails], value: object) -> dict[KeyPath, list[ErrorDetails]]:
+    """Complaints by where they are in the recipe.
+
+    pydantic tries every branch of a union, and names the branch inside the path. The author knows
+    no branches: complaints about one place become one, and give way to those about its parts.
+    """
+    grouped: dict[KeyPath, list[ErrorDetails]] = {}
+    branched: set[KeyPath] = set()
+    for detail in details:
+        place = _place(detail, value)
+        grouped.setdefault(place, []).append(detail)
+        if len(place) < len(detail["loc"]):
+            branched.add(place)
+    for place in branched:
+        if any(other[: len(place)] == place and other != place for other in branched):
+            del grouped[place]
+    return grouped
+
+
+def _place(detail: ErrorDetails, value: Any) -> KeyPath:
+    """The path of a complaint without names of union branches."""
+    place: KeyPath = ()
+    for step in detail["loc"]:
+        if isinstance(value, list) and isinstance(step, int):
+            place, value = (*place, step), value[step]
+        elif isinstance(value, dict) and step in value:
+            place, value = (*place, step), value[step]
+        elif detail["type"] == "missing":  # the last step: a key that should be there
+            place = (*place, step)
+    return place
 
 
 def _problem(
-    detail: ErrorDetails,
+    place: KeyPath,
+    details: Sequence[ErrorDetails],
     model: type[BaseModel],
     source: RecipeSource,
     path: KeyPath,
-    hidden: frozenset[str],
 ) -> Problem:
-    loc = detail["loc"]
-    place = (*path, *loc)
-    kind = detail["type"]
-    context = detail.get("ctx", {})
+    detail = details[0]
+    kind, where, context = detail["type"], (*path, *place), detail.get("ctx", {})
     if kind == "extra_forbidden":
-        valid = [name for name in _fields_at(model, loc[:-1]) if name not in hidden]
-        advice = did_you_mean(str(loc[-1]), valid)
-        return source.problem(place, f"unknown key `{loc[-1]}`", ", ".join(valid), advice)
+        valid = _fields_at(model, place[:-1])
+        advice = did_you_mean(str(place[-1]), valid)
+        return source.problem(where, f"unknown key `{place[-1]}`", ", ".join(valid), advice)
     if kind == "missing":
-        return source.problem(place, "missing", advice=f"add the key `{loc[-1]}`")
+        return source.problem(where, "missing", advice=f"add the key `{place[-1]}`")
     if kind == "value_error":
-        return source.problem(place, str(context.get("error", detail["msg"])))
-    seen, allowed = shown(detail["input"]), detail["msg"].removeprefix("Input should be ")
+        return source.problem(where, str(context.get("error", detail["msg"])))
+    seen, allowed = shown(detail["input"]), " or ".join(dict.fromkeys(map(_allowed, details)))
     if kind == "literal_error":
-        allowed = str(context["expected"]).replace("'", "")
         choices = allowed.replace(" or ", ", ").split(", ")
-        return source.problem(place, seen, allowed, did_you_mean(str(detail["input"]), choices))
-    return source.problem(place, seen, allowed, _hint(kind, detail["input"]))
+        return source.problem(where, seen, allowed, did_you_mean(str(detail["input"]), choices))
+    return source.problem(where, seen, allowed, _hint(kind, detail["input"]))
+
+
+def _allowed(detail: ErrorDetails) -> str:
+    """What pydantic would have taken, in words for YAML."""
+    if detail["type"] == "literal_error":
+        return str(detail.get("ctx", {})["expected"]).replace("'", "")
+    text = detail["msg"].removeprefix("Input should be ")
+    return text.replace("a valid array", "a list").replace("an object", "a mapping")
 
 
 def _hint(kind: str, value: object) -> str:

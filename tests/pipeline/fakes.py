@@ -21,7 +21,7 @@ class MakeConfig(StageConfig):
 
 
 class AnswerConfig(StageConfig):
-    models: tuple[ModelRole, ...] = Field(("policy",), description="Who answers.")
+    models: ModelRole | tuple[ModelRole, ...] = Field("policy", description="Who answers.")
     n: int = Field(2, ge=1, description="Answers each.")
     greedy: bool = Field(False, description="Whether the first is greedy.")
 
@@ -58,6 +58,8 @@ def _make_needs(config: MakeConfig) -> tuple[Need, ...]:
 
 def _answer_needs(config: AnswerConfig) -> tuple[Need, ...]:
     wanted = frozenset(("generate",))
+    if isinstance(config.models, str):
+        return (Need("models", config.models, wanted),)
     return tuple(Need(f"models[{i}]", role, wanted) for i, role in enumerate(config.models))
 
 

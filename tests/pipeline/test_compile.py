@@ -82,7 +82,7 @@ def test_unknown_key_of_a_model_offers_the_models_keys(tmp_path: Path) -> None:
             "  - a",
             "models",
             '["a"] (a list)',
-            "object",
+            "a mapping",
         ),
     ],
 )
@@ -93,6 +93,21 @@ def test_wrong_values(
     assert [p.seen for p in found] == [seen]
     assert allowed in found[0].allowed
     assert found[0].line is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "seen", "allowed"),
+    [
+        ("3", "stages[1].models", "3", "a valid string or a list"),
+        ("[policy, 3]", "stages[1].models[1]", "3", "a valid string"),
+        ("{a: b}", "stages[1].models", '{"a": "b"} (a mapping)', "a valid string or a list"),
+    ],
+)
+def test_a_setting_with_two_forms_gives_one_problem(
+    tmp_path: Path, value: str, key: str, seen: str, allowed: str
+) -> None:
+    problem = only(tmp_path, changed("n: 4", f"models: {value}"))
+    assert (problem.key, problem.seen, problem.allowed) == (key, seen, allowed)
 
 
 def test_yes_is_explained(tmp_path: Path) -> None:
