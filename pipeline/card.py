@@ -68,12 +68,14 @@ class RunFacts:
         name: the recipe's name.
         recipe: the recipe as YAML, without `placement`.
         versions: of prefmill and of the packages that decide the rows.
+        keys: by dataset config, the key of the step that exported it.
         pretty_name, license, language, tags: as in the recipe's `card`.
     """
 
     name: str
     recipe: str
     versions: Mapping[str, str]
+    keys: Mapping[str, str] = field(default_factory=dict)
     models: tuple[ModelFacts, ...] = ()
     steps: tuple[StepFacts, ...] = ()
     pretty_name: str | None = None

@@ -12,6 +12,7 @@ one release to the next, which makes uploads to the Hugging Face Hub cheap.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -72,6 +73,18 @@ def write_dataset(out: Path, configs: Mapping[str, ConfigRows], run: RunFacts) -
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return target
+
+
+def is_current(out: Path, run: RunFacts) -> bool:
+    """True if `<out>/dataset` is what `run` made, every file as it was written."""
+    folder = out / "dataset"
+    manifest = read_json(folder / "manifest.json")
+    if manifest is None or manifest.get("run") != json.loads(json.dumps(asdict(run))):
+        return False
+    return all(
+        (folder / name).is_file() and file_digest(folder / name) == facts["blake2b_128"]
+        for name, facts in manifest["files"].items()
+    )
 
 
 def refuse_foreign(target: Path) -> None:

@@ -16,7 +16,9 @@ STEPS = (
     StepFacts("magpie", "magpie", 48, 40, {"too_short": 6, "engine_timeout": 2}),
     StepFacts("pair", "pair", 40, 1200),
 )
-RUN = RunFacts("quickstart", "name: quickstart\nseed: 7\n", {"prefmill": "0.1.0"}, (MODEL,), STEPS)
+RUN = RunFacts(
+    "quickstart", "name: quickstart\nseed: 7\n", {"prefmill": "0.1.0"}, {}, (MODEL,), STEPS
+)
 DPO = ConfigFacts("dpo", (ROW_ID, PROMPT, P_CHOSEN, MARGIN), 1200, 5000, 900)
 KTO = ConfigFacts("kto", (ROW_ID, PROMPT, LABEL, LINEAGE), 90, 4000, 800, n_desirable=30)
 
@@ -113,6 +115,7 @@ def test_no_text_of_the_user_breaks_out_of_its_place(recipe: str, name: str, cod
     run = RunFacts(
         "n",
         recipe,
+        {},
         {},
         (ModelFacts("policy", name, "vllm", None, "f"),),
         (StepFacts("s", "s", 1, 0, {code: 1}),),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline import dataset
 from pipeline.card import RunFacts
-from pipeline.dataset import ConfigRows, row_groups, write_dataset
+from pipeline.dataset import ConfigRows, is_current, row_groups, write_dataset
 from pipeline.files import file_digest, read_json
 from schemas.columns import SOURCE, Column
 from schemas.errors import ContractError, InputError
@@ -127,6 +128,17 @@ def test_an_earlier_dataset_is_replaced_as_a_whole(tmp_path: Path) -> None:
     write(tmp_path, table(0, 2))
     assert "dpo/stale.parquet" not in contents(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
+
+
+def test_a_dataset_is_current_until_its_facts_or_files_change(tmp_path: Path) -> None:
+    assert not is_current(tmp_path, RUN)
+    folder = write(tmp_path, table(0, 3))
+    assert is_current(tmp_path, RUN)
+    assert not is_current(tmp_path, replace(RUN, keys={"dpo": "another"}))
+    (folder / "README.md").write_text("changed")
+    assert not is_current(tmp_path, RUN)
+    (folder / "README.md").unlink()
+    assert not is_current(tmp_path, RUN)
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", "manifest.json"])

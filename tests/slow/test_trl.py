@@ -20,10 +20,6 @@ from tests.support import FakeContext
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    # Deprecations inside torch, transformers and TRL are theirs to mend.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
 
 STEPS = 2
