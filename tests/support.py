@@ -1,34 +1,14 @@
-"""What several tests share: a Context over scripted models, and a chat format one can read."""
+"""What several tests share: a Context over scripted models, with a chat format one can read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from pipeline.engines.plain_chat import PlainChat
 from pipeline.engines.scripted import ScriptedGenerator
-from schemas.models import ChatFormat, Generator, Message, Prompt, Stop
+from schemas.models import ChatFormat, Generator
 
-
-class PlainChat:
-    """`<role>content</role>` turns: readable in assertions, with no default system turn."""
-
-    user_stop = Stop((7,), ("</user>",))
-
-    def render(self, messages: Sequence[Message]) -> Prompt:
-        return Prompt(self._turns(messages) + "<assistant>", tuple(messages))
-
-    def user_turn_prefix(
-        self,
-        *,
-        system: str | None = None,
-        keep_default_system: bool = True,
-        history: Sequence[Message] = (),
-    ) -> Prompt:
-        head = f"<system>{system}</system>" if system else ""
-        return Prompt(head + self._turns(history) + "<user>")
-
-    @staticmethod
-    def _turns(messages: Sequence[Message]) -> str:
-        return "".join(f"<{m.role}>{m.content}</{m.role}>" for m in messages)
+__all__ = ["FakeContext", "PlainChat"]
 
 
 class FakeContext:

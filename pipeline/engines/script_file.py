@@ -1,0 +1,132 @@
+"""A script: rules in YAML that say what a scripted model answers.
+
+    rules:
+      - match: "capital of France"      # in the prompt; or `regex:`; neither matches any prompt
+        answer: ["Paris.", "It is Paris."]          # one of them, by the seed
+      - regex: "Answer [AB]"
+        labels: {A: 0.8, B: 0.1}
+        logprob_per_token: -0.5
+      - match: "poison"
+        fail: server
+
+The first rule that matches and has what is asked for decides; where there is none, the model
+behaves like `echo`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
+from schemas.errors import InputError
+from schemas.models import Failure, FailureKind, GenerateRequest, LabelRequest, Prompt, ScoreRequest
+
+
+class Rule(BaseModel):
+    """One rule of a script."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    match: str | None = Field(None, description="A text that the prompt must contain.")
+    regex: str | None = Field(None, description="A pattern to be found in the prompt.")
+    answer: tuple[str, ...] = Field((), description="Answers; the seed picks one.")
+    labels: dict[str, float] = Field({}, description="Probability of each label.")
+    logprob_per_token: float | None = Field(None, le=0, description="Nats per word of a score.")
+    fail: FailureKind | None = Field(None, description="Fail every request that matches.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.match is not None and self.regex is not None:
+            raise ValueError("a rule has `match` or `regex`, not both")
+        if self.regex is not None:
+            try:
+                re.compile(self.regex)
+            except re.error as error:
+                raise ValueError(f"`regex` {self.regex!r} is no pattern: {error}") from None
+        if min(self.labels.values(), default=0) < 0 or sum(self.labels.values()) > 1:
+            raise ValueError("`labels` are probabilities: none below 0, together at most 1")
+        return self
+
+    def matches(self, text: str) -> bool:
+        """Whether this rule speaks about a prompt."""
+        if self.regex is not None:
+            return re.search(self.regex, text) is not None
+        return self.match is None or self.match in text
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Rules as the three functions that a `ScriptedGenerator` takes."""
+
+    rules: tuple[Rule, ...]
+
+    def answer(self, request: GenerateRequest) -> str | Failure:
+        """The answer of the first rule that has one."""
+        for rule in self._matching(request.prompt):
+            if rule.fail:
+                return _failure(request.request_id, rule.fail)
+            if rule.answer:
+                return rule.answer[request.seed % len(rule.answer)]
+        return echo(request)
+
+    def likelihood(self, request: ScoreRequest) -> float | Failure:
+        """The likelihood that the first rule with one gives."""
+        for rule in self._matching(request.prompt):
+            if rule.fail:
+                return _failure(request.request_id, rule.fail)
+            if rule.logprob_per_token is not None:
+                return rule.logprob_per_token * len(request.completion.split())
+        return echo_likelihood(request)
+
+    def label_probs(self, request: LabelRequest) -> list[float] | Failure:
+        """The probabilities of the first rule with some; a label it does not name has none."""
+        for rule in self._matching(request.prompt):
+            if rule.fail:
+                return _failure(request.request_id, rule.fail)
+            if rule.labels:
+                if rule.labels.keys() >= set(request.labels):
+                    return [rule.labels[label] for label in request.labels]
+                return _failure(request.request_id, "no_logprobs")
+        return echo_labels(request)
+
+    def _matching(self, prompt: Prompt) -> Iterator[Rule]:
+        text = seen(prompt)
+        return (rule for rule in self.rules if rule.matches(text))
+
+
+def _failure(request_id: str, kind: FailureKind) -> Failure:
+    return Failure(request_id, kind, "the script says so")
+
+
+def parse_script(text: str, path: Path) -> Script:
+    """Read a script.
+
+    Raises:
+        InputError: it is no YAML, or has keys or values that mean nothing.
+    """
+    import yaml
+
+    try:
+        return Script(_File.model_validate(yaml.safe_load(text)).rules)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: the script is not valid YAML: {error}") from None
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise InputError(
+            f"{path}: the script cannot be used:\n  " + "\n  ".join(problems)
+        ) from None

@@ -1,0 +1,232 @@
+"""Scripted models: plausible, reproducible, and broken exactly where planned."""
+
+import pickle
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipeline.engines.base import LoadedModel
+from pipeline.engines.scripted import (
+    Faults,
+    ScriptedGenerator,
+    open_scripted,
+    resolve_scripted,
+)
+from schemas.errors import EngineDied, InputError
+from schemas.models import (
+    Failure,
+    GenerateRequest,
+    Generation,
+    LabelProbs,
+    LabelRequest,
+    Message,
+    Prompt,
+    Sampling,
+    Score,
+    ScoreRequest,
+    Structure,
+)
+from schemas.recipe import ModelEntry, ModelPlacement
+
+
+def opened(model: str, base: Path) -> LoadedModel:
+    entry = ModelEntry(model=model, engine="scripted")
+    return open_scripted(
+        resolve_scripted("policy", entry, ModelPlacement(), base), lambda n, t: None
+    )
+
+
+@pytest.fixture
+def echo(tmp_path: Path) -> LoadedModel:
+    return opened("echo", tmp_path)
+
+
+def script(folder: Path, text: str) -> LoadedModel:
+    (folder / "script.yaml").write_text(text, encoding="utf-8")
+    return opened("script.yaml", folder)
+
+
+def ask(prompt: Prompt, seed: int, *, choices: tuple[str, ...] = ()) -> GenerateRequest:
+    structure = Structure(choices=choices) if choices else None
+    return GenerateRequest(f"r{seed}", prompt, Sampling(structure=structure), seed)
+
+
+def texts(loaded: LoadedModel, prompt: Prompt, seeds: range) -> list[str]:
+    results = loaded.generator.generate([ask(prompt, seed) for seed in seeds])
+    assert all(isinstance(result, Generation) for result in results)
+    return [result.text for result in results if isinstance(result, Generation)]
+
+
+def said(text: str) -> Prompt:
+    return Prompt(None, (Message("user", text),))
+
+
+def labels(loaded: LoadedModel, prompt: Prompt, *names: str) -> tuple[float, ...]:
+    (result,) = loaded.generator.label_probs([LabelRequest("r", prompt, names)])
+    assert isinstance(result, LabelProbs)
+    return result.probs
+
+
+# -- echo
+
+
+def test_an_open_user_turn_gets_a_distinct_question_per_seed(echo: LoadedModel) -> None:
+    left_hand = echo.chat.user_turn_prefix(system="Be brief.")
+    questions = texts(echo, left_hand, range(500))
+    assert len(set(questions)) == 500
+    assert questions[0] == "Explain topic 0 of gardening to a child in three sentences."
+    assert all(question.endswith(".") and "<" not in question for question in questions)
+
+
+def test_answers_differ_by_seed_and_repeat(echo: LoadedModel) -> None:
+    prompt = echo.chat.render([Message("user", "Why is the sky blue?")])
+    answers = texts(echo, prompt, range(1, 9))
+    assert answers[0] == "Scripted answer 1 to: Why is the sky blue? And so on."
+    assert len(set(answers)) == 8
+    assert texts(echo, prompt, range(1, 9)) == answers
+
+
+def test_a_choice_is_one_of_the_choices(echo: LoadedModel) -> None:
+    requests = [ask(said("Well?"), seed, choices=("yes", "no")) for seed in (4, 5)]
+    results = echo.generator.generate(requests)
+    assert [getattr(result, "text", None) for result in results] == ["yes", "no"]
+
+
+def test_a_comparison_turns_around_with_the_answers(echo: LoadedModel) -> None:
+    one, nine = "Scripted answer 99 to: Q", "Scripted answer 299 to: Q"
+    forwards = labels(echo, said(f"First: {one}\nSecond: {nine}"), "A", "B")
+    backwards = labels(echo, said(f"First: {nine}\nSecond: {one}"), "A", "B")
+    assert forwards == pytest.approx((0.95 * 0.25, 0.95 * 0.75))
+    assert backwards == forwards[::-1]
+
+
+def test_grades_follow_the_answers_number(echo: LoadedModel) -> None:
+    grades = ("1", "2", "3", "4", "5")
+    low = labels(echo, said("Scripted answer 10 to: Q"), *grades)
+    high = labels(echo, said("Scripted answer 99990 to: Q"), *grades)
+    assert low.index(max(low)) == 0
+    assert high.index(max(high)) == 4
+    assert sum(low) == pytest.approx(0.95)
+
+
+def test_a_likelihood_depends_on_prompt_and_completion(echo: LoadedModel) -> None:
+    asked = [("p", "two words"), ("q", "two words"), ("p", "two others"), ("p", "two words")]
+    scores = echo.generator.score([ScoreRequest("r", Prompt(p), c) for p, c in asked])
+    sums = [score.logprob_sum for score in scores if isinstance(score, Score)]
+    assert len(set(sums[:3])) == 3
+    assert sums[3] == sums[0]
+    assert all(-3.0 <= value <= -1.0 for value in sums)
+
+
+# -- scripts
+
+
+def test_the_first_rule_with_an_answer_decides(tmp_path: Path) -> None:
+    loaded = script(
+        tmp_path,
+        """
+        rules:
+          - {match: France, labels: {A: 0.7, B: 0.2}}
+          - {match: France, answer: [Paris., It is Paris.], logprob_per_token: -0.5}
+          - {regex: "^Poison \\\\d+$", fail: server}
+        """,
+    )
+    assert texts(loaded, said("Capital of France?"), range(2)) == ["Paris.", "It is Paris."]
+    assert labels(loaded, said("France?"), "B", "A") == (0.2, 0.7)
+    (score,) = loaded.generator.score([ScoreRequest("r", said("France?"), "one two three")])
+    assert score == Score("r", -1.5, 3, 1)
+    (failure,) = loaded.generator.generate([ask(said("Poison 12"), 0)])
+    assert isinstance(failure, Failure)
+    assert failure.kind == "server"
+
+
+def test_what_no_rule_answers_is_echoed(tmp_path: Path) -> None:
+    loaded = script(tmp_path, "rules: [{match: France, answer: [Paris.]}]")
+    assert texts(loaded, said("Hello"), range(1)) == ["Scripted answer 0 to: Hello"]
+
+
+def test_a_label_that_the_script_lacks_is_a_failure(tmp_path: Path) -> None:
+    loaded = script(tmp_path, "rules: [{labels: {A: 0.7}}]")
+    (result,) = loaded.generator.label_probs([LabelRequest("r", said("?"), ("A", "B"))])
+    assert isinstance(result, Failure)
+    assert result.kind == "no_logprobs"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("rules: [", "not valid YAML"),
+        ("rules: [{answr: [x]}]", "rules.0.answr"),
+        ("rules: [{match: a, regex: b}]", "not both"),
+        ("rules: [{regex: '('}]", "is no pattern"),
+        ("rules: [{labels: {A: 0.7, B: 0.7}}]", "together at most 1"),
+        ("rules: [{fail: explosion}]", "rules.0.fail"),
+    ],
+)
+def test_a_bad_script_is_refused_when_resolved(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(InputError, match=r"script\.yaml") as caught:
+        script(tmp_path, text)
+    assert problem in str(caught.value)
+
+
+def test_a_missing_script_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="model `policy`: cannot read the script"):
+        opened("nowhere.yaml", tmp_path)
+
+
+def test_the_fingerprint_is_the_scripts_content(tmp_path: Path) -> None:
+    entry = ModelEntry(model="script.yaml", engine="scripted")
+    fingerprints = []
+    for folder, text in (("a", "rules: []"), ("b", "rules: []"), ("c", "rules: [{answer: [x]}]")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "script.yaml").write_text(text, encoding="utf-8")
+        spec = resolve_scripted("policy", entry, ModelPlacement(), tmp_path / folder)
+        assert pickle.loads(pickle.dumps(spec)) == spec
+        fingerprints.append(spec.fingerprint)
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2]
+
+
+# -- faults
+
+
+def test_planned_requests_fail_and_others_do_not() -> None:
+    generator = ScriptedGenerator(faults=Faults(fail={2: "timeout", 3: "rate_limit"}))
+    first = generator.generate([ask(said("a"), 1), ask(said("b"), 2)])
+    (third,) = generator.score([ScoreRequest("s", said("c"), "d")])
+    kinds = [getattr(result, "kind", None) for result in (*first, third)]
+    assert kinds == [None, "timeout", "rate_limit"]
+
+
+def test_a_planned_death_raises() -> None:
+    generator = ScriptedGenerator(faults=Faults(die_at=frozenset({2})))
+    assert generator.generate([ask(said("a"), 1)])
+    with pytest.raises(EngineDied, match="request 2"):
+        generator.generate([ask(said("b"), 2)])
+
+
+def test_a_hanging_request_waits_for_its_event() -> None:
+    faults = Faults(hang_at=frozenset({1}))
+    generator = ScriptedGenerator(faults=faults)
+    done = threading.Event()
+
+    def work() -> None:
+        generator.generate([ask(said("a"), 1)])
+        done.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert not done.is_set()
+    faults.resume.set()
+    thread.join(timeout=10)
+    assert done.is_set()
+
+
+def test_progress_counts_requests_and_sampled_tokens() -> None:
+    told: list[tuple[int, int]] = []
+    generator = ScriptedGenerator(
+        answer=lambda request: "three more words", progress=lambda n, t: told.append((n, t))
+    )
+    generator.generate([ask(said("a"), 1)])
+    generator.label_probs([LabelRequest("l", said("a"), ("A",))])
+    assert told == [(1, 4), (1, 0)]
