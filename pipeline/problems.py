@@ -59,13 +59,17 @@ def _place(detail: ErrorDetails, value: Any) -> KeyPath:
     """The path of a complaint without names of union branches."""
     place: KeyPath = ()
     for step in detail["loc"]:
-        if isinstance(value, list) and isinstance(step, int):
-            place, value = (*place, step), value[step]
-        elif isinstance(value, dict) and step in value:
+        if _holds(value, step):
             place, value = (*place, step), value[step]
         elif detail["type"] == "missing":  # the last step: a key that should be there
             place = (*place, step)
     return place
+
+
+def _holds(value: object, step: str | int) -> bool:
+    if isinstance(value, dict):
+        return step in value
+    return isinstance(value, list) and isinstance(step, int)
 
 
 def _problem(
