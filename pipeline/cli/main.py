@@ -43,9 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_version() -> int:
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    print(f"prefmill {version('prefmill')}")
+    try:
+        print(f"prefmill {version('prefmill')}")
+    except PackageNotFoundError:
+        print("prefmill, from a checkout that is not installed")
     return 0
 
 
