@@ -89,7 +89,7 @@ class ConfigFacts:
     """One dataset config as written.
 
     Attributes:
-        num_bytes: size of the rows in Arrow.
+        num_bytes: size of the rows before compression.
         download_size: size of the files.
         n_desirable: rows with label true; None where rows have no label.
     """
@@ -106,7 +106,8 @@ def render_card(run: RunFacts, configs: Sequence[ConfigFacts]) -> str:
     """The whole README.md."""
     import yaml
 
-    head = yaml.safe_dump(front_matter(run, configs), sort_keys=False, allow_unicode=True)
+    # Escaped, not as Unicode: PyYAML writes some line breaks (U+0085) so that it misreads them.
+    head = yaml.safe_dump(front_matter(run, configs), sort_keys=False)
     sections = [
         _intro(run, configs),
         _making(run),

@@ -132,34 +132,43 @@ def _manifest(folder: Path, run: RunFacts, facts: Sequence[ConfigFacts]) -> dict
 
 
 def _write_config(folder: Path, name: str, rows: ConfigRows) -> ConfigFacts:
-    import pyarrow as pa
-
     columns = (ROW_ID, *(column for column in rows.columns if column is not ORDER))
     schema = arrow_schema(columns)
-    ordered = ORDER in rows.columns
+    tables = _sorted(rows.tables) if ORDER in rows.columns else rows.tables
+    checked = (_checked(table, schema, name) for table in tables)
     target = folder / name
     target.mkdir()
-    n_rows = n_bytes = n_desirable = 0
+    _write_shards(target, schema, row_groups(checked, schema))
+    return _facts(name, columns, target)
 
-    def counted() -> Iterator[pa.Table]:
-        nonlocal n_rows, n_bytes, n_desirable
-        for table in _sorted(rows.tables) if ordered else rows.tables:
-            plain = pa.Table.from_arrays(table.select(schema.names).columns, schema=schema)
-            check_no_nulls(plain, f"dataset config `{name}`")
-            n_rows += plain.num_rows
-            n_bytes += plain.nbytes
-            if LABEL in columns:
-                n_desirable += plain.column(LABEL.name).to_pylist().count(True)
-            yield plain
 
-    _write_shards(target, schema, row_groups(counted(), schema))
+def _checked(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+    """The columns of `schema`, none of them with a null that it does not allow."""
+    import pyarrow as pa
+
+    plain = pa.Table.from_arrays(table.select(schema.names).columns, schema=schema)
+    check_no_nulls(plain, f"dataset config `{name}`")
+    return plain
+
+
+def _facts(name: str, columns: tuple[Column, ...], folder: Path) -> ConfigFacts:
+    """What was written, as the files themselves say."""
+    import pyarrow.parquet as pq
+
+    shards = sorted(folder.iterdir())
+    footers = [pq.read_metadata(path) for path in shards]
+    groups = [footer.row_group(i) for footer in footers for i in range(footer.num_row_groups)]
+    n_desirable = None
+    if LABEL in columns:
+        labels = (pq.read_table(path, columns=[LABEL.name]).column(0) for path in shards)
+        n_desirable = sum(label.to_pylist().count(True) for label in labels)
     return ConfigFacts(
         name=name,
         columns=columns,
-        rows=n_rows,
-        num_bytes=n_bytes,
-        download_size=sum(path.stat().st_size for path in target.iterdir()),
-        n_desirable=n_desirable if LABEL in columns else None,
+        rows=sum(footer.num_rows for footer in footers),
+        num_bytes=sum(group.total_byte_size for group in groups),
+        download_size=sum(path.stat().st_size for path in shards),
+        n_desirable=n_desirable,
     )
 
 
