@@ -128,7 +128,6 @@ def front_matter(run: RunFacts, configs: Sequence[ConfigFacts]) -> dict[str, Any
         "task_categories": ["text-generation"],
         "size_categories": [_size(max((config.rows for config in configs), default=0))],
         "annotations_creators": ["machine-generated"],
-        "language_creators": ["machine-generated"],
         # A dict keeps the order and drops repeats.
         "tags": list(dict.fromkeys(["synthetic", "preference", *names, "prefmill", *run.tags])),
         "configs": [
@@ -175,8 +174,8 @@ def _intro(run: RunFacts, configs: Sequence[ConfigFacts]) -> str:
     )
     return (
         f"# {run.pretty_name or run.name}\n\n"
-        "Preference data written and labelled by language models, made with prefmill. No human "
-        f"has judged it.\n\n{listed}\n\n{licence}"
+        "Preference data made with prefmill: language models wrote the answers and labelled them; "
+        f"no human judged them.\n\n{listed}\n\n{licence}"
     )
 
 

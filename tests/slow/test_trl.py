@@ -164,14 +164,11 @@ def test_dpo_takes_equal_answers_silently_and_prefmill_does_not(
         )
 
 
-@pytest.mark.parametrize(
-    ("stage", "chosen", "rejected"),
-    [(export_dpo.STAGE, "An answer.", ""), (export_kto.STAGE, "An answer.", "")],
-    ids=["dpo", "kto"],
-)
-def test_empty_answers_are_refused(stage: Stage[Any], chosen: str, rejected: str) -> None:
+@pytest.mark.parametrize("stage", [export_dpo.STAGE, export_kto.STAGE], ids=["dpo", "kto"])
+def test_empty_answers_are_refused(stage: Stage[Any]) -> None:
+    """TRL's trainers take an empty answer and train on its end-of-turn token alone."""
     with pytest.raises(ExportRefused, match="is empty"):
-        exported(stage, batch_for(stage, [pair_row("r", chosen, rejected)]))
+        exported(stage, batch_for(stage, [pair_row("r", "An answer.", "")]))
 
 
 def test_one_class_is_refused() -> None:
