@@ -1,0 +1,164 @@
+"""Example rows for any stage, and a model whose answers vary: for tests that cover every stage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.engines.scripted import ScriptedGenerator
+from schemas.arrow import arrow_schema
+from schemas.columns import RAW_PLACE, RAW_PROBLEM, RAW_RECORD, ROW_ID
+from schemas.ids import digest
+from schemas.models import Failure, GenerateRequest, LabelRequest, ScoreRequest
+from schemas.stage import Positions, Stage, StageConfig
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "judge": {"model": "policy"},
+    "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
+    "logit": {"model": "policy", "reference": "reference"},
+    "magpie": {"model": "policy", "rows": 8, "turns": 2},
+    "respond": {"model": ["policy", "reference"], "n": 2},
+}
+"""Settings of stages that have required ones."""
+
+ROWS = 8
+
+
+def example_config(stage: Stage[Any]) -> StageConfig:
+    """Settings that a stage can be tried with, read as a recipe's are."""
+    text = json.dumps(CONFIGS.get(stage.name, {}))
+    config: StageConfig = stage.config.model_validate_json(text)
+    return config
+
+
+def example_table(stage: Stage[Any], config: StageConfig, rows: int = ROWS) -> pa.Table:
+    """Rows with what a stage may see, and some columns of no interest to it."""
+    return table_of(stage, config, [example_row(i) for i in range(rows)])
+
+
+def table_of(stage: Stage[Any], config: StageConfig, rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """A table of those of the rows' columns that come before this stage."""
+    columns = [ROW_ID, *stage.reads, *stage.extends, *stage.optional]
+    if stage.feed is not None and not isinstance(stage.feed(config), Positions):
+        columns += [RAW_RECORD, RAW_PLACE, RAW_PROBLEM]
+    schema = arrow_schema(columns)
+    listed = [{name: row[name] for name in schema.names} for row in rows]
+    return pa.Table.from_pylist(listed, schema=schema)
+
+
+def example_row(i: int) -> dict[str, Any]:
+    """Row `i`, consistent in itself: scores and judgements prefer the first answer to the last.
+
+    Row 3 has answers that were cut off, row 4 the same answer three times, row 5 a bad record.
+    """
+    ids = [f"{i}-{letter}" for letter in "abc"]
+    texts = [f"The {place} answer to number {i}." for place in ("best", "middle", "worst")]
+    if i == 4:
+        texts = [texts[0]] * 3
+    labelled = {"labeller": "judge"}
+    return {
+        "row_id": digest("example", i),
+        "lineage": [],
+        "source": "examples",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": f"What is number {i}?"},
+        ],
+        "responses": [_response(*pair, cut=i == 3) for pair in zip(ids, texts, strict=True)],
+        "scores": [
+            labelled | {"response_id": response_id, "score": score}
+            for response_id, score in zip(ids, (0.9, 0.5, 0.1), strict=True)
+        ],
+        "judgements": [labelled | _judgement(ids[a], ids[b]) for a, b in ((0, 1), (0, 2), (1, 2))],
+        "implicit_rewards": [
+            labelled
+            | {
+                "response_id": response_id,
+                "policy_logprob_sum": policy,
+                "policy_n_tokens": 6,
+                "reference_logprob_sum": -9.0,
+                "reference_n_tokens": 6,
+            }
+            for response_id, policy in zip(ids, (-5.0, -7.0, -9.0), strict=True)
+        ],
+        "chosen": f"The best answer to number {i}.",
+        "rejected": f"The worst answer to number {i}.",
+        "chosen_id": ids[0],
+        "rejected_id": ids[2],
+        "chosen_model": "policy:scripted",
+        "rejected_model": "policy:scripted",
+        "score_chosen": 0.9,
+        "score_rejected": 0.1,
+        "margin": 0.8,
+        "p_chosen": 0.75,
+        "labeller": "judge",
+        "raw_record": json.dumps({"prompt": f"What is number {i}?"}),
+        "raw_place": f"a.jsonl:{i}",
+        "raw_problem": "bad_record: no record" if i == 5 else None,
+    }
+
+
+def _response(response_id: str, text: str, *, cut: bool) -> dict[str, Any]:
+    return {
+        "response_id": response_id,
+        "text": text,
+        "model": "policy:scripted",
+        "system": None,
+        "finish_reason": "length" if cut else "stop",
+        "n_tokens": 6,
+        "logprob_sum": -6.0,
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "seed": 1,
+        "is_baseline": False,
+    }
+
+
+def _judgement(response_a: str, response_b: str) -> dict[str, Any]:
+    return {
+        "response_a": response_a,
+        "response_b": response_b,
+        "p_a_shown_first": 0.8,
+        "p_a_shown_second": 0.7,
+        "p_a": 0.75,
+        "label_mass": 0.9,
+        "consistent": True,
+    }
+
+
+def varied_model() -> ScriptedGenerator:
+    """A model that says something else to each prompt and seed, and fails at some of them."""
+    return ScriptedGenerator(answer=_answer, likelihood=_likelihood, labels=_labels)
+
+
+def _number(*parts: str | int) -> int:
+    return int(digest(*parts), 16)
+
+
+def _failed(number: int) -> bool:
+    return number % 11 == 0
+
+
+def _answer(request: GenerateRequest) -> str | Failure:
+    number = _number(request.prompt.text or "", request.seed)
+    if _failed(number):
+        return Failure(request.request_id, "timeout", "no answer in 1 s")
+    return f"What do you know about number {number % 1000}?"
+
+
+def _likelihood(request: ScoreRequest) -> float | Failure:
+    number = _number(request.prompt.text or "", request.completion)
+    if _failed(number):
+        return Failure(request.request_id, "context_length", "too long")
+    return -1.0 - number % 10
+
+
+def _labels(request: LabelRequest) -> list[float] | Failure:
+    number = _number(request.prompt.text or "")
+    if _failed(number):
+        return Failure(request.request_id, "no_logprobs", "none given")
+    first = (1 + number % 9) / 10
+    return [first, *[(1 - first) / (len(request.labels) - 1)] * (len(request.labels) - 1)]
