@@ -9,10 +9,9 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic.fields import FieldInfo
-
 from pipeline.catalog import Catalog, find_stage, load_catalog
 from pipeline.cli.tables import markdown_table, text_table
+from pipeline.cli.type_words import default_words, type_words
 from schemas.columns import Column
 from schemas.stage import Stage
 
@@ -76,28 +75,14 @@ def _page(stage: Stage[Any], markdown: bool) -> str:
     module = inspect.getmodule(stage.run)
     parts = [f"{title} (version {stage.version}, {stage.effect}, scope {stage.scope})"]
     parts.append(inspect.cleandoc(module.__doc__ or "") if module else stage.summary)
-    fields = stage.config.model_fields
-    if fields:
-        rows = [_setting(name, info) for name, info in fields.items()]
+    if settings := stage.config.model_json_schema().get("properties", {}):
+        rows = [
+            (name, type_words(schema), default_words(schema), schema.get("description", ""))
+            for name, schema in settings.items()
+        ]
         parts.append(table(("setting", "type", "default", "meaning"), rows))
     groups = {"reads": (*stage.reads, *stage.optional), "writes": (*stage.writes, *stage.extends)}
     for verb, columns in groups.items():
         if columns:
             parts.append(table((verb, "meaning"), [(c.name, c.doc) for c in columns]))
     return "\n\n".join(parts)
-
-
-def _setting(name: str, info: FieldInfo) -> tuple[str, str, str, str]:
-    default = "required" if info.is_required() else json.dumps(info.get_default(), default=str)
-    return name, _type_name(info), default, info.description or ""
-
-
-def _type_name(info: FieldInfo) -> str:
-    kind = info.annotation
-    name = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
-    bounds = [str(mark) for mark in info.metadata if type(mark).__name__ in _BOUNDS]
-    name = name.replace("typing.", "")
-    return name + "".join(f", {_BOUNDS[b.split('(')[0]]} {b.split('=')[1][:-1]}" for b in bounds)
-
-
-_BOUNDS = {"Ge": ">=", "Gt": ">", "Le": "<=", "Lt": "<"}

@@ -217,7 +217,7 @@ def test_stages_lists_and_explains(capsys: pytest.CaptureFixture[str]) -> None:
     assert "pair " in capsys.readouterr().out
     assert main(["stages", "pair"]) == 0
     page = capsys.readouterr().out
-    assert "min_margin" in page and "float, >= 0" in page and "chosen" in page
+    assert "min_margin" in page and "number >= 0" in page and "chosen" in page
     assert main(["stages", "--json"]) == 0
     assert "pair" in [stage["name"] for stage in json.loads(capsys.readouterr().out)]
     assert main(["stages", "--markdown"]) == 0
