@@ -254,8 +254,10 @@ def decide(sketches: Sequence[Sketch], config: Config) -> Decision:
 
 def apply(batch: Batch, config: Config, decision: Decision) -> Batch:
     """Drop what was decided."""
+    import pyarrow as pa
+
     rows = batch.rows
-    keep = [row[ROW_ID.name] not in decision for row in rows]
+    keep = pa.array((row[ROW_ID.name] not in decision for row in rows), type=pa.bool_())
     rejects = [
         Reject(
             row[ROW_ID.name],
