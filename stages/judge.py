@@ -206,6 +206,10 @@ def _needs(config: Config) -> tuple[Need, ...]:
     return (Need("model", config.model, frozenset(("label_probs",))),)
 
 
+def _prompts(config: Config) -> tuple[str, ...]:
+    return (judge_pairwise.PROMPT,)
+
+
 STAGE = Stage(
     name="judge",
     version=1,
@@ -216,5 +220,5 @@ STAGE = Stage(
     reads=(MESSAGES, RESPONSES),
     extends=(SCORES, JUDGEMENTS),
     needs=_needs,
-    prompts=lambda config: (judge_pairwise.PROMPT,),
+    prompts=_prompts,
 )
