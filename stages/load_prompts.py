@@ -5,6 +5,8 @@ A record gives a prompt as a text or as a conversation, whose turns are written 
 record has is taken, conversations first: messages, conversations, conversation, prompt,
 instruction, question, query. A field of either name may hold a text or a conversation. Beside an
 `instruction` taken that way, a non-empty `input` is its second paragraph, as in Alpaca's data.
+With a field named, the record's other fields neither count for the row's identity nor can they
+spoil it.
 
 Reads: files; `RAW_RECORD` and its place.
 Writes: messages, ending on a user turn; source; lineage, empty.
