@@ -24,8 +24,8 @@ def entry(engine: str, **rest: Any) -> ModelEntry:
         (entry("transformers"), {"structured"}),
         (entry("openai", tokenizer="t"), set()),
         (entry("openai", tokenizer="t", api="completions"), set()),
-        (entry("openai"), {"raw_prompt"}),
-        (entry("openai", api="chat", tokenizer="t"), {"raw_prompt", "score"}),
+        (entry("openai"), {"raw_prompt", "score", "logprobs"}),
+        (entry("openai", api="chat", tokenizer="t"), {"raw_prompt", "score", "logprobs"}),
     ],
 )
 def test_what_models_cannot_do_for_certain(model: ModelEntry, lacks: set[str]) -> None:
