@@ -3,8 +3,8 @@
 `reference` is the direct preference judgement of SPA (Kim et al., 2024, arXiv 2406.04412; code:
 kingdy2002/SPA, `run_self.py`): r(y) = log p(y|x) - log p_ref(y|x), sums over the answer's tokens,
 the reference being the model that training started from. `contrast` asks one model twice, under a
-principle and under its opposite as system prompt, as in RLCD (Yang et al., 2023, arXiv
-2307.12950). In both, P(y1 beats y2) = sigmoid(beta r(y1) - beta r(y2)), so an answer's score is
+principle and under its opposite as system prompt, as DLMA does (Liu et al., 2024, arXiv
+2402.11907). In both, P(y1 beats y2) = sigmoid(beta r(y1) - beta r(y2)), so an answer's score is
 beta r(y).
 
 Answers are scored under the row's own conversation, which is what will be trained on, not under

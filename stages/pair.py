@@ -17,7 +17,6 @@ Cost: none.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,6 +46,7 @@ from schemas.errors import Problem, RecipeError
 from schemas.ids import child_id
 from schemas.layouts import is_blank, same_text
 from schemas.stage import Context, Stage, StageConfig
+from stages.logit import preference
 
 
 class Config(StageConfig):
@@ -228,7 +228,7 @@ def _p_chosen(row: Row, labeller: str, best: Scored, worst: Scored) -> float | N
     if judgement := _judgement(row, labeller, best, worst):
         return _p_first(judgement, best)
     if any(reward["labeller"] == labeller for reward in row[IMPLICIT_REWARDS.name]):
-        return 1 / (1 + math.exp(worst.score - best.score))
+        return preference(best.score, worst.score, beta=1)  # beta is in the scores
     return None
 
 
