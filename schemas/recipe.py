@@ -47,7 +47,9 @@ class ModelEntry(_Strict):
         None, description="A Jinja chat template that replaces the tokenizer's own."
     )
     api: Literal["auto", "completions", "chat"] = Field(
-        "auto", description="For `engine: openai`: which endpoint; `auto` probes."
+        "auto",
+        description="For `engine: openai`: which endpoint; `auto` is completions with a "
+        "`tokenizer` and chat without.",
     )
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Said aloud at run time."
@@ -70,7 +72,6 @@ class ModelPlacement(_Strict):
     gpu_memory_share: float = Field(
         0.9, gt=0, le=1, description="Share of a GPU's memory that vLLM may take."
     )
-    tensor_parallel: int = Field(1, ge=1, description="GPUs that one copy of the model spans.")
     batch_size: int = Field(8, ge=1, description="For `engine: transformers`: rows per forward.")
     timeout_s: float = Field(
         120.0, gt=0, description="For `engine: openai`: seconds to wait for one answer."

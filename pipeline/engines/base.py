@@ -33,6 +33,7 @@ class ModelSpec:
         capabilities: what can be asked of it.
         fingerprint: identity of everything that decides its answers.
         notes: what the user should be told, e.g. why `auto` did not take another engine.
+        tokenizer_path: folder or hub id of a tokenizer other than the model's own; else empty.
     """
 
     role: str
@@ -44,6 +45,7 @@ class ModelSpec:
     capabilities: frozenset[Capability]
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
+    tokenizer_path: str = ""
 
     @property
     def name(self) -> str:

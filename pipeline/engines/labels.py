@@ -1,0 +1,68 @@
+"""Probabilities of labels as the next text, from two things that every local engine can do.
+
+A label that is one token after the prompt gets the next-token probability of that token. A longer
+one gets the product over its tokens, by scoring it as a text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pipeline.engines.tokenizer import encode_pair
+from schemas.models import Failure, LabelProbs, LabelRequest, Score, ScoreRequest
+
+NextTokens = Callable[
+    [Sequence[tuple[str, list[int], list[int]]]], Sequence[dict[int, float] | Failure]
+]
+"""From (id, prompt token ids, wanted token ids) to log-probabilities by token id, in nats."""
+
+Scorer = Callable[[Sequence[ScoreRequest]], Sequence[Score | Failure]]
+
+
+def label_probs(
+    requests: Sequence[LabelRequest], tokenizer: Any, next_tokens: NextTokens, score: Scorer
+) -> list[LabelProbs | Failure]:
+    """Answer label requests, batching those whose labels are single tokens."""
+    pairs = [
+        [encode_pair(tokenizer, request.prompt.text or "", label) for label in request.labels]
+        for request in requests
+    ]
+    short = [place for place, pair in enumerate(pairs) if _single_tokens(pair)]
+    jobs = [
+        (requests[place].request_id, pairs[place][0][0], [ids[0] for _, ids in pairs[place]])
+        for place in short
+    ]
+    found = dict(zip(short, next_tokens(jobs) if jobs else [], strict=True))
+    return [
+        _from_tokens(request, pairs[place], found[place])
+        if place in found
+        else _from_scores(request, score)
+        for place, request in enumerate(requests)
+    ]
+
+
+def _single_tokens(pair: Sequence[tuple[list[int], list[int]]]) -> bool:
+    return all(len(label) == 1 for _, label in pair)
+
+
+def _from_tokens(
+    request: LabelRequest,
+    pair: Sequence[tuple[list[int], list[int]]],
+    found: dict[int, float] | Failure,
+) -> LabelProbs | Failure:
+    if isinstance(found, Failure):
+        return found
+    probs = tuple(math.exp(found[label[0]]) for _, label in pair)
+    return LabelProbs(request.request_id, probs, len(pair[0][0]))
+
+
+def _from_scores(request: LabelRequest, score: Scorer) -> LabelProbs | Failure:
+    asked = [ScoreRequest(request.request_id, request.prompt, label) for label in request.labels]
+    probs = []
+    for scored in score(asked):
+        if isinstance(scored, Failure):
+            return scored
+        probs.append(math.exp(scored.logprob_sum))
+    return LabelProbs(request.request_id, tuple(probs), scored.n_prompt_tokens)

@@ -1,0 +1,102 @@
+"""Where a model's or tokenizer's files are, and what they are: without loading anything.
+
+A name is, in this order: a bundled alias, a local folder, a Hugging Face Hub id.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.engines.bundled import ALIASES, gguf_path
+from pipeline.engines.cache import cache_folder
+from pipeline.files import file_digest, read_json, write_json
+from schemas.errors import InputError
+from schemas.ids import digest
+
+_SEMANTIC_FILES = (".json", ".jinja", ".model", ".txt", ".safetensors", ".bin", ".gguf", ".py")
+_LARGE_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Files that were found.
+
+    Attributes:
+        path: an alias, an absolute folder, or a hub id.
+        revision: the commit of a hub id; else None.
+        fingerprint: identity of the content.
+    """
+
+    path: str
+    revision: str | None
+    fingerprint: str
+
+
+def locate(name: str, revision: str | None, base: Path) -> Located:
+    """Find a model or tokenizer by name; relative folders start from `base`, then from here.
+
+    Raises:
+        InputError: there is no such folder, or no such model on the hub or in its local cache.
+    """
+    if name in ALIASES:
+        return Located(name, None, file_digest(gguf_path(ALIASES[name])))
+    for folder in (base / Path(name).expanduser(), Path(name).expanduser()):
+        if folder.is_dir():
+            return Located(str(folder.resolve()), None, folder_digest(folder))
+    if _looks_like_path(name):
+        raise InputError(
+            f"model `{name}` is not a folder here ({(base / name).resolve()}). "
+            f"Give a folder, a Hugging Face id such as org/name, or one of: {', '.join(ALIASES)}."
+        )
+    commit = _hub_commit(name, revision)
+    return Located(name, commit, digest(name, commit))
+
+
+def _looks_like_path(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith("/")
+
+
+def _hub_commit(name: str, revision: str | None) -> str:
+    """The commit that a hub id and revision stand for now, from the hub or its local cache."""
+    try:
+        from huggingface_hub import HfApi, constants, snapshot_download
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"model `{name}` is on the Hugging Face Hub, and huggingface_hub is not installed. "
+            'Install an engine: pip install "prefmill[transformers]"'
+        ) from error
+    try:
+        if constants.is_offline_mode():
+            return Path(snapshot_download(name, revision=revision, local_files_only=True)).name
+        return str(HfApi().model_info(name, revision=revision).sha)
+    except (OSError, ValueError) as error:  # the hub's errors derive from OSError
+        raise InputError(
+            f"model `{name}` (revision {revision or 'default'}) was not found: {error}. Check the "
+            f"name; without a network give a local folder or one of: {', '.join(ALIASES)}."
+        ) from error
+
+
+def folder_digest(folder: Path) -> str:
+    """Digest of the files that decide what a model says: weights, configuration, tokenizer."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in _SEMANTIC_FILES)
+    if not files:
+        raise InputError(f"{folder} holds no model: no configuration and no weights in it.")
+    return digest(*(part for path in files for part in (path.name, _digest_once(path))))
+
+
+def _digest_once(path: Path) -> str:
+    """Digest of a file; a large one is read once and remembered while size and time stay."""
+    status = path.stat()
+    if status.st_size < _LARGE_BYTES:
+        return file_digest(path)
+    seen = digest(str(path.resolve()), status.st_size, status.st_mtime_ns)
+    memory = cache_folder() / "digests" / f"{seen}.json"
+    remembered = read_json(memory)
+    if remembered is not None:
+        return str(remembered["digest"])
+    found = file_digest(path)
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    write_json(memory, {"path": os.fspath(path), "digest": found})
+    return found

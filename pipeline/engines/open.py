@@ -1,0 +1,49 @@
+"""Open a resolved model with its engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook, no_progress
+from pipeline.engines.bundled import ALIASES, bundled_folder
+
+
+def open_model(spec: ModelSpec, progress: ProgressHook = no_progress) -> LoadedModel:
+    """Load the model or connect to its server; only the engine in question is imported.
+
+    Raises:
+        EngineUnavailable: the engine cannot serve it here.
+        InputError: its files, tokenizer or script cannot be used.
+    """
+    loaded = _open(with_files(spec), progress)
+    return replace(loaded, spec=spec)
+
+
+def with_files(spec: ModelSpec) -> ModelSpec:
+    """The same model with bundled aliases replaced by the folders they stand for."""
+    folders = {
+        field: str(bundled_folder(ALIASES[name]))
+        for field in ("path", "tokenizer_path")
+        if (name := getattr(spec, field)) in ALIASES
+    }
+    return replace(spec, **folders)
+
+
+def _open(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
+    match spec.engine:
+        case "vllm":
+            from pipeline.engines.vllm_engine import open_vllm
+
+            return open_vllm(spec, progress)
+        case "transformers":
+            from pipeline.engines.transformers_engine import open_transformers
+
+            return open_transformers(spec, progress)
+        case "openai":
+            from pipeline.engines.openai_engine import open_openai
+
+            return open_openai(spec, progress)
+        case "scripted":
+            from pipeline.engines.scripted import open_scripted
+
+            return open_scripted(spec, progress)

