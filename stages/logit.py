@@ -62,6 +62,9 @@ class Config(StageConfig):
             raise ValueError(f"mode `{self.mode}` needs `{needed}`")
         if getattr(self, other) is not None:
             raise ValueError(f"mode `{self.mode}` has no use for `{other}`: leave it out")
+        known = principles.principle_names()
+        if self.principle is not None and self.principle not in known:
+            raise ValueError(f"no principle `{self.principle}`; known: {', '.join(known)}")
         return self
 
 
@@ -194,6 +197,10 @@ def _needs(config: Config) -> tuple[Need, ...]:
     return (policy, Need("reference", config.reference, ability)) if config.reference else (policy,)
 
 
+def _prompts(config: Config) -> tuple[str, ...]:
+    return principles.texts_of(config.principle) if config.principle else ()
+
+
 STAGE = Stage(
     name="logit",
     version=1,
@@ -204,4 +211,5 @@ STAGE = Stage(
     reads=(MESSAGES, RESPONSES),
     extends=(SCORES, IMPLICIT_REWARDS),
     needs=_needs,
+    prompts=_prompts,
 )

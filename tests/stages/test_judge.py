@@ -128,6 +128,10 @@ def test_equal_texts_are_not_judged() -> None:
     ]
 
 
+def test_the_judges_prompt_is_part_of_the_key() -> None:
+    assert STAGE.prompts(CONFIG) == ("judge_pairwise",)
+
+
 def test_one_answer_cannot_be_compared() -> None:
     (reject,) = judge([row({"a": "[one]"})], lambda u, v: (0.5, 0.5)).rejects
     assert reject.code == "no_judgement"

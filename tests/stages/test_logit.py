@@ -126,6 +126,7 @@ def test_a_row_without_any_score_is_rejected(texts: Mapping[str, str], code: str
         ({"model": "p"}, "needs `reference`"),
         ({"model": "p", "mode": "contrast"}, "needs `principle`"),
         ({"model": "p", "reference": "s", "principle": "helpful"}, "no use for `principle`"),
+        ({"model": "p", "mode": "contrast", "principle": "rude"}, "no principle `rude`.*helpful"),
         (
             {"model": "p", "mode": "contrast", "principle": "helpful", "reference": "s"},
             "no use for `reference`",
@@ -145,6 +146,12 @@ def test_needs_both_models_or_one() -> None:
     )
     contrast = Config(model="policy", mode="contrast", principle="helpful")
     assert STAGE.needs(contrast) == (Need("model", "policy", score),)
+
+
+def test_the_principles_texts_are_part_of_the_key() -> None:
+    contrast = Config(model="policy", mode="contrast", principle="helpful")
+    assert STAGE.prompts(CONFIG) == ()
+    assert STAGE.prompts(contrast) == ("principle_helpful", "principle_helpful_opposite")
 
 
 NATS = st.floats(-1e4, 0)
