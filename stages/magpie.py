@@ -12,9 +12,11 @@ An instruction that fails the checks is sampled again with another seed, up to `
 
 Reads: numbered rows.
 Writes: messages, ending on a user turn; source, step and model; lineage, empty.
-Drops: the last attempt's reason: a code of `prompts.clean_instruction`, `too_short`, `too_long`,
-    `truncated`, `empty_answer` or `engine_<kind>`; and `repeated`, if the same first instruction,
-    case and spacing aside, came in several rows: the one with the smallest row_id stays.
+Drops: for the last attempt's reason, `empty`, `truncated`, `too_short`, `too_long`, `markup`,
+    `fragment`, `salutation` or `assistant_voice` (`prompts.clean_instruction` has the rules);
+    `engine_<kind>`; for an answer between turns, `truncated` or `empty_answer`; and `repeated`,
+    if the same first instruction, case and spacing aside, came in several rows: the one with the
+    smallest row_id stays.
 Cost: per row at least one request of up to `max_tokens` a turn, and an answer between turns.
 """
 
@@ -31,14 +33,7 @@ from prompts.render import render
 from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import LINEAGE, MESSAGES, ROW_ID, SOURCE
 from schemas.ids import digest, row_seed
-from schemas.models import (
-    Failure,
-    GenerateRequest,
-    Generation,
-    Message,
-    Prompt,
-    Sampling,
-)
+from schemas.models import Failure, GenerateRequest, Generation, Message, Prompt, Sampling
 from schemas.stage import Context, DatasetPass, ModelRole, Need, Positions, Stage, StageConfig
 
 FOLLOW_UP_PROMPT = "magpie_follow_up"
