@@ -106,7 +106,7 @@ class ModelPool:
             self.tell({"requests": requests, "tokens": tokens})
 
 
-def _usage(results: Sequence[R | Failure], seconds: float) -> Usage:
+def _usage(results: Sequence[Generation | Score | LabelProbs | Failure], seconds: float) -> Usage:
     served = [result for result in results if not isinstance(result, Failure)]
     sampled = sum(result.n_tokens for result in served if isinstance(result, Generation))
     prompts = sum(result.n_prompt_tokens for result in served)

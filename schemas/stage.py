@@ -110,9 +110,15 @@ Feed = Positions | Records
 class Context(Protocol):
     """What the runner hands to a stage. Every method is deterministic in its arguments."""
 
-    stage: str
-    """The stage's name in this recipe: its `name`, or the stage's own."""
-    recipe_seed: int
+    @property
+    def stage(self) -> str:
+        """The stage's name in this recipe: its `name`, or the stage's own."""
+        ...
+
+    @property
+    def recipe_seed(self) -> int:
+        """The recipe's seed."""
+        ...
 
     def model(self, role: str) -> Generator:
         """The loaded model of a role that the stage declared in `needs`."""

@@ -60,9 +60,10 @@ def _from_tokens(
 
 def _from_scores(request: LabelRequest, score: Scorer) -> LabelProbs | Failure:
     asked = [ScoreRequest(request.request_id, request.prompt, label) for label in request.labels]
-    probs = []
-    for scored in score(asked):
-        if isinstance(scored, Failure):
-            return scored
-        probs.append(math.exp(scored.logprob_sum))
-    return LabelProbs(request.request_id, tuple(probs), scored.n_prompt_tokens)
+    scores: list[Score] = []
+    for answer in score(asked):
+        if isinstance(answer, Failure):
+            return answer
+        scores.append(answer)
+    probs = tuple(math.exp(found.logprob_sum) for found in scores)
+    return LabelProbs(request.request_id, probs, scores[0].n_prompt_tokens)

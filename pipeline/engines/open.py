@@ -21,12 +21,11 @@ def open_model(spec: ModelSpec, progress: ProgressHook = no_progress) -> LoadedM
 
 def with_files(spec: ModelSpec) -> ModelSpec:
     """The same model with bundled aliases replaced by the folders they stand for."""
-    folders = {
-        field: str(bundled_folder(ALIASES[name]))
-        for field in ("path", "tokenizer_path")
-        if (name := getattr(spec, field)) in ALIASES
-    }
-    return replace(spec, **folders)
+    return replace(spec, path=_files(spec.path), tokenizer_path=_files(spec.tokenizer_path))
+
+
+def _files(name: str) -> str:
+    return str(bundled_folder(ALIASES[name])) if name in ALIASES else name
 
 
 def _open(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:

@@ -259,14 +259,12 @@ class VllmEngine:
         results: list[R | Failure | None] = [None] * len(requests)
         places: dict[str, int] = {}
         for place, request in enumerate(requests):
-            prepared = job(request)
-            if not isinstance(prepared, Failure):
-                prepared = self._submit(request, prepared)
-            if isinstance(prepared, Failure):
-                results[place] = prepared
+            submitted = self._submit(request, job(request))
+            if isinstance(submitted, Failure):
+                results[place] = submitted
                 self._progress(1, 0)
             else:
-                places[prepared] = place
+                places[submitted] = place
         for output in self._finished():
             place = places.pop(_plain_id(output.request_id, places))
             results[place] = read(requests[place], output)
@@ -276,7 +274,9 @@ class VllmEngine:
             raise EngineDied(f"vLLM ended without answering {missing} of {len(requests)} requests")
         return [result for result in results if result is not None]
 
-    def _submit(self, request: Any, job: Job) -> str | Failure:
+    def _submit(self, request: Any, job: Job | Failure) -> str | Failure:
+        if isinstance(job, Failure):
+            return job
         self._submitted += 1
         own_id = f"r{self._submitted}"  # the engine takes repeated ids without a word
         try:
