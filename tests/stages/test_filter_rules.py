@@ -150,6 +150,8 @@ def test_a_mention_is_no_refusal() -> None:
             " ".join("abcde1fghij2klmnopqrstuvwxyz3456abcde7fghij8klmno9"),
             "characters in repeated 5-grams: 0.30, more than 0.15",
         ),
+        # "a b" four times is 8 of 46 letters; the longer pair comes twice only.
+        ("a b c a b d a b e a b f xxxxxxxx yyyyyyyy g xxxxxxxx yyyyyyyy h", None),
         (" ".join("abcdefghijklmnopqrstuvwxyz"), None),
         ("a b", None),
         ("", None),
