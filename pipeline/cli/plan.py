@@ -85,7 +85,7 @@ def _page(facts: dict[str, Any], out: Path) -> str:
         for step in facts["steps"]
     ]
     models = [
-        (model["role"], model["model"], model["engine"], model["fingerprint"][:_SHORT_KEY])
+        (model["role"], model["model"], model["engine"], model["fingerprint"])
         for model in facts["models"]
     ]
     source_rows = facts["steps"][0]["rows_at_most"]

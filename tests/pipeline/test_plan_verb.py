@@ -95,5 +95,5 @@ def test_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = capsys.readouterr().out
     assert "at most 8 source rows" in page
     assert "in runs/test" in page and "to do" in page
-    assert "policy  echo  scripted  0123456789ab" in page
+    assert "policy  echo  scripted  0123456789abcdef" in page
     assert "note: vllm is not installed" in page
