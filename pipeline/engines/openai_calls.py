@@ -78,7 +78,7 @@ def check_structure(text: str, reason: str, structure: Structure | None) -> None
         kept = _is_json(text)
     if not kept:
         raise RequestFailed(
-            "malformed", "the answer breaks the structure asked for; can this server do it?", text
+            "malformed", "the answer breaks the structure asked for; can this server do it?"
         )
 
 
@@ -114,7 +114,6 @@ def label_probs(labels: Mapping[str, str], top: Sequence[tuple[str, float]]) -> 
             "no_logprobs",
             f"label {missing[0]!r} is not among the {len(top)} likeliest tokens and may have a "
             f"probability of up to {bound:.2g}",
-            repr(list(top)),
         )
     found = [sum(p for t, p in probs if t == token) for token in labels.values()]
     total = max(1.0, sum(found))  # rounding may carry the sum above 1

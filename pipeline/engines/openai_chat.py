@@ -50,7 +50,7 @@ class Chat:
             choice, n_prompt, n_tokens = _choice(answer)
             reason = finished(choice.finish_reason)
             if choice.message.content is None:
-                raise RequestFailed("malformed", "the answer has no content", repr(answer))
+                raise RequestFailed("malformed", "the answer has no content")
             check_structure(choice.message.content, reason, request.sampling.structure)
             return Generation(
                 request.request_id, choice.message.content, reason, n_tokens, n_prompt

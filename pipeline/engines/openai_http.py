@@ -173,6 +173,9 @@ class Transport:
         self._check_status(response)
         try:
             return call.read(response.json())
+        except RequestFailed as failed:
+            failed.raw = self._raw(response)
+            raise
         except ValueError as error:  # no JSON, or pydantic's
             kind = response.headers.get("content-type", "no content type")
             problem = f"an answer ({kind}) that the protocol does not know: {_first_line(error)}"

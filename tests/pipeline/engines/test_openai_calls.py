@@ -56,9 +56,8 @@ def test_a_schema_that_is_no_json_is_refused_here() -> None:
     ],
 )
 def test_a_server_that_ignores_structure_is_found_out(text: str, structure: Structure) -> None:
-    with pytest.raises(RequestFailed, match="breaks the structure") as caught:
+    with pytest.raises(RequestFailed, match="breaks the structure"):
         check_structure(text, "stop", structure)
-    assert caught.value.raw == text
     check_structure(text, "length", structure)  # cut short: no fault of the server
 
 
