@@ -1,0 +1,58 @@
+"""Load a model with transformers, and read the limits it declares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.engines.base import ModelSpec
+from schemas.errors import EngineUnavailable
+
+
+def load_model(spec: ModelSpec) -> Any:
+    """A causal language model, ready on the best device there is.
+
+    Raises:
+        EngineUnavailable: transformers cannot load it here.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    device, entry = _device(), spec.entry
+    auto = "bfloat16" if device == "cuda" else "float32"
+    dtype = getattr(torch, auto if entry.dtype == "auto" else entry.dtype)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            spec.path,
+            revision=spec.revision,
+            dtype=dtype,
+            trust_remote_code=entry.trust_remote_code,
+        )
+        return model.to(device).eval()
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise EngineUnavailable(
+            f"transformers cannot load `{entry.model}` (model `{spec.role}`) on {device}: {error}. "
+            "Check the name or folder, or take a smaller model or dtype."
+        ) from error
+
+
+def _device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def window(model: Any, wanted: int | None) -> int:
+    """Tokens the model can see; a few architectures have no limit of their own."""
+    own = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return min(limit for limit in (own, wanted, 2**31) if limit)
+
+
+def end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end an answer, as the model's generation config and its tokenizer say."""
+    ends = model.generation_config.eos_token_id
+    several = ends if isinstance(ends, list) else [ends]
+    return frozenset(end for end in (*several, tokenizer.eos_token_id) if end is not None)
