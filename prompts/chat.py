@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from os.path import commonprefix
 
 from prompts.template_env import TemplateRefusal, render_template
 from schemas.errors import InputError
@@ -54,12 +55,18 @@ class TemplateChat:
             )
 
     def render(self, messages: Sequence[Message]) -> Prompt:
-        """The conversation, then the start of the assistant's turn if the template has one.
+        """The conversation, then the start of the assistant's turn.
+
+        A template that does not write it when asked to gets what it writes before an answer, less
+        the spaces at the end, which tokenizers count to the next word.
 
         Raises:
             InputError: the template does not accept the conversation.
         """
-        return Prompt(self._text(messages, answer=True), tuple(messages))
+        text = self._text(messages, answer=True)
+        if not self._opens_answers:
+            text = self._answer_opened(messages, text)
+        return Prompt(text, tuple(messages))
 
     def user_turn_prefix(
         self,
@@ -143,9 +150,30 @@ class TemplateChat:
         except TemplateRefusal:
             return False
 
+    @cached_property
+    def _opens_answers(self) -> bool:
+        """Whether the template writes the start of an answer when asked to."""
+        user = [Message("user", USER_MARK)]
+        try:
+            return self._rendered(user, answer=False) != self._rendered(user, answer=True)
+        except TemplateRefusal:  # of a lone user turn, unless an answer follows
+            return True
+
+    def _answer_opened(self, messages: Sequence[Message], text: str) -> str:
+        try:
+            answered = self._text([*messages, Message("assistant", ANSWER_MARK)], answer=False)
+        except InputError:
+            return text
+        opened = _around(answered, ANSWER_MARK)[0].rstrip(" ")
+        return opened if opened.startswith(text) else text
+
     def _before_user(self, messages: Sequence[Message]) -> str:
         """What precedes the text of a user turn that follows `messages`."""
-        text = self._text([*messages, Message("user", USER_MARK)], answer=False)
+        turns = [*messages, Message("user", USER_MARK)]
+        try:
+            text = self._text(turns, answer=False)
+        except InputError:  # some templates want an answer to follow; if not, this fails too
+            text = self._text(turns, answer=True)
         return _around(text, USER_MARK)[0]
 
     @cached_property
@@ -171,7 +199,8 @@ class TemplateChat:
         answer_end = _around(self._text(turns, answer=False), ANSWER_MARK)[1]
         text = self._text([*turns, Message("user", NEXT_MARK)], answer=False)
         between = _around(text, ANSWER_MARK)[1].partition(NEXT_MARK)[0]
-        return between.removeprefix(answer_end)
+        # The end of the last turn may go on, with an eos, where another turn would open.
+        return between.removeprefix(commonprefix([answer_end, between]))
 
     def _special_tokens_in(self, text: str) -> list[str]:
         longest_first = sorted(self.special_tokens, key=len, reverse=True)
