@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
-from pipeline.engines.bundled import ALIASES, bundled_folder
+from pipeline.engines.bundled import ALIASES
+from pipeline.engines.locate import locate
 from pipeline.engines.openai_chat import ServerChat
 from pipeline.engines.openai_http import Call, RequestFailed, Server, Sleep, Transport
 from pipeline.engines.openai_probe import Endpoint, probe
 from pipeline.engines.tokenizer import chat_format, tokenizer_of
-from pipeline.files import file_digest
 from schemas.errors import EngineUnavailable, InputError
 from schemas.ids import digest
 from schemas.models import (
@@ -38,14 +38,6 @@ from schemas.recipe import ModelEntry, ModelPlacement
 
 CHAT: frozenset[Capability] = frozenset(("generate", "seed", "label_probs", "structured"))
 COMPLETIONS: frozenset[Capability] = CHAT | {"raw_prompt", "logprobs", "score"}
-
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-)
 
 Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest)
 R = TypeVar("R", Generation, Score, LabelProbs)
@@ -199,15 +191,15 @@ def _read_tokenizer(spec: ModelSpec) -> tuple[Any, ChatFormat]:
 
 
 def _find_tokenizer(entry: ModelEntry, base: Path) -> tuple[str, str]:
-    """Where the tokenizer is, and what stands for it in the fingerprint."""
+    """Where the tokenizer is, and what stands for it in the fingerprint.
+
+    A hub id stands for itself: asking the hub for its commit would be talking to somebody.
+    """
     name = entry.tokenizer or ""
-    if name in ALIASES:
-        return str(bundled_folder(ALIASES[name])), name
-    folder = (base / name).resolve()
-    if not folder.is_dir():
-        return name, name
-    files = [folder / file for file in _TOKENIZER_FILES if (folder / file).is_file()]
-    return str(folder), digest(*(part for f in files for part in (f.name, file_digest(f))))
+    if name in ALIASES or (base / name).is_dir():
+        located = locate(name, None, base)
+        return located.path, located.fingerprint
+    return name, name
 
 
 def _check_url(role: str, base_url: str | None) -> None:

@@ -39,10 +39,10 @@ async def probe(transport: Transport, spec: ModelSpec, tokenizer: Any) -> Endpoi
     try:
         extended = await _is_vllm(transport, spec)
         if tokenizer is None:
-            chat = Chat(spec.path, extended)
+            chat = Chat(spec.entry.model, extended)
             await transport.ask(chat.generate(_HELLO))
             return chat
-        completions = Completions(spec.path, tokenizer, extended)
+        completions = Completions(spec.entry.model, tokenizer, extended)
         await transport.ask(completions.generate(_HELLO))
         return replace(completions, scoring=await _scoring(transport, completions))
     except (RequestFailed, EngineDied, EngineUnavailable) as error:
@@ -56,10 +56,10 @@ async def probe(transport: Transport, spec: ModelSpec, tokenizer: Any) -> Endpoi
 async def _is_vllm(transport: Transport, spec: ModelSpec) -> bool:
     served = await transport.ask(Call("/models", None, ServedModels.model_validate))
     for model in served.data:
-        if model.id == spec.path:
+        if model.id == spec.entry.model:
             return model.owned_by == "vllm"
     names = ", ".join(model.id for model in served.data[:_NAMES_SHOWN]) or "nothing"
-    raise EngineUnavailable(f"`{spec.path}` is not served; the server has: {names}")
+    raise EngineUnavailable(f"`{spec.entry.model}` is not served; the server has: {names}")
 
 
 async def _scoring(transport: Transport, completions: Completions) -> Scoring | None:
