@@ -14,7 +14,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from os.path import commonprefix
 
 from prompts.template_env import TemplateRefusal, render_template
 from schemas.errors import InputError
@@ -164,8 +163,10 @@ class TemplateChat:
             answered = self._text([*messages, Message("assistant", ANSWER_MARK)], answer=False)
         except InputError:
             return text
-        opened = _around(answered, ANSWER_MARK)[0].rstrip(" ")
-        return opened if opened.startswith(text) else text
+        before, mark, _ = answered.partition(ANSWER_MARK)
+        header = before.removeprefix(text) if mark and before.startswith(text) else ""
+        # Without a word in it, it parts two texts and names nobody.
+        return text + header.rstrip(" ") if any(map(str.isalnum, header)) else text
 
     def _before_user(self, messages: Sequence[Message]) -> str:
         """What precedes the text of a user turn that follows `messages`."""
@@ -199,8 +200,9 @@ class TemplateChat:
         answer_end = _around(self._text(turns, answer=False), ANSWER_MARK)[1]
         text = self._text([*turns, Message("user", NEXT_MARK)], answer=False)
         between = _around(text, ANSWER_MARK)[1].partition(NEXT_MARK)[0]
-        # The end of the last turn may go on, with an eos, where another turn would open.
-        return between.removeprefix(commonprefix([answer_end, between]))
+        if not between.startswith(answer_end):  # Phi-3 ends a conversation with an eos of its own
+            answer_end = answer_end.removesuffix(self.eos_token or "")
+        return between.removeprefix(answer_end)
 
     def _special_tokens_in(self, text: str) -> list[str]:
         longest_first = sorted(self.special_tokens, key=len, reverse=True)
