@@ -211,7 +211,7 @@ def test_an_answer_shortened_to_the_window_says_length(model: LoadedModel) -> No
     (result,) = model.generator.generate([ask(1, text, temperature=0.0, max_tokens=100)])
     assert isinstance(result, Generation)
     assert result.n_prompt_tokens + result.n_tokens == WINDOW
-    assert (result.n_tokens, result.finish_reason) == (3, "length")
+    assert (result.n_tokens, result.finish_reason) == (2, "length")
 
 
 def test_chat_answers_and_labels(chat_model: LoadedModel) -> None:
