@@ -202,6 +202,9 @@ class TemplateChat:
         between = _around(text, ANSWER_MARK)[1].partition(NEXT_MARK)[0]
         if not between.startswith(answer_end):  # Phi-3 ends a conversation with an eos of its own
             answer_end = answer_end.removesuffix(self.eos_token or "")
+        if not between.startswith(answer_end):
+            reason = f"an answer ends with {answer_end!r}, but before another turn with {between!r}"
+            raise InputError(_undroppable(self._before_user([]), reason))
         return between.removeprefix(answer_end)
 
     def _special_tokens_in(self, text: str) -> list[str]:

@@ -195,6 +195,13 @@ def test_turns_without_a_header_leave_nothing_to_tell_a_system_turn_by() -> None
         chat.user_turn_prefix(keep_default_system=False)
 
 
+def test_answers_that_end_in_two_ways_leave_the_header_unknown() -> None:
+    chat = chat_of(CHATML_TURNS + "{% if not add_generation_prompt %}[done]{% endif %}")
+    assert chat.user_turn_prefix().text == "<|im_start|>user\n"
+    with pytest.raises(InputError, match=r"an answer ends with .*\[done\]"):
+        chat.user_turn_prefix(keep_default_system=False)
+
+
 def test_nothing_that_ends_a_user_turn_is_an_error() -> None:
     chat = TemplateChat("{% for m in messages %}{{ m.content }}{% endfor %}", {}, None, None)
     with pytest.raises(InputError, match="eos"):
