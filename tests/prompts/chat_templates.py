@@ -281,21 +281,3 @@ PHI3 = Family(
     steered="<s><|system|>\nSys<|end|>\n<|user|>\n",
     stop_ids=(32007, 32001, 32000),
 )
-
-ZEPHYR = Family(
-    name="zephyr",
-    template=(
-        "{% for m in messages %}"
-        "{{ '<|' + m['role'] + '|>\\n' + m['content'] + eos_token + '\\n' }}{% endfor %}"
-        "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"
-    ),
-    tokens={"<unk>": 0, "<s>": 1, "</s>": 2},
-    bos="<s>",
-    eos="</s>",
-    prefix="<|user|>\n",
-    bare="<|user|>\n",
-    asked="<|user|>\nHi</s>\n<|assistant|>\n",
-    followed="<|user|>\nHi</s>\n<|assistant|>\nYo</s>\n<|user|>\n",
-    steered="<|system|>\nSys</s>\n<|user|>\n",
-    stop_ids=(2,),
-)

@@ -13,11 +13,28 @@ from tests.prompts.chat_templates import (
     QWEN25,
     SMOLLM2,
     YI,
-    ZEPHYR,
     Family,
 )
 
 PLAIN_TOKENS = {"<unk>": 0, "<s>": 1, "</s>": 2}
+
+ZEPHYR = Family(
+    name="zephyr",
+    template=(
+        "{% for m in messages %}"
+        "{{ '<|' + m['role'] + '|>\\n' + m['content'] + eos_token + '\\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"
+    ),
+    tokens={"<unk>": 0, "<s>": 1, "</s>": 2},
+    bos="<s>",
+    eos="</s>",
+    prefix="<|user|>\n",
+    bare="<|user|>\n",
+    asked="<|user|>\nHi</s>\n<|assistant|>\n",
+    followed="<|user|>\nHi</s>\n<|assistant|>\nYo</s>\n<|user|>\n",
+    steered="<|system|>\nSys</s>\n<|user|>\n",
+    stop_ids=(2,),
+)
 
 VICUNA_SYSTEM = "A chat between a curious user and an artificial intelligence assistant. "
 VICUNA = Family(
