@@ -11,6 +11,8 @@ from pipeline.keyed import KeyedStep
 from pipeline.store import PartReport, StepReport
 
 _PLAIN_EVERY_S = 10.0
+_GUESS_FROM = 0.1
+"""Share of the requests that must be served before the time left is told."""
 
 
 @dataclass
@@ -47,8 +49,10 @@ class Pace:
 
     def left_s(self, now: float) -> float | None:
         """Seconds until the requests known so far are served, at the pace so far."""
-        if not self.served or self.serving_since is None or self.served >= self.expected:
+        if self.serving_since is None or self.served >= self.expected:
             return None
+        if self.served < _GUESS_FROM * self.expected:
+            return None  # all begin together, so the first to end say little
         return (now - self.serving_since) / self.served * (self.expected - self.served)
 
     def line(self, now: float) -> str:

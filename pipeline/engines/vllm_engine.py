@@ -12,7 +12,8 @@ import gc
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
@@ -221,12 +222,12 @@ class VllmEngine:
             return Failure(request_id, "context_length", message)
         return None
 
-    def _score(self, request: ScoreRequest, output: Any) -> Score:
+    def _score(self, request: ScoreRequest, sampled: Sampled) -> Score:
         prompt, completion = self._pair(request)
         start = len(prompt)
         # Position i holds the log-probability of token i given all before it.
         total = sum(
-            output.prompt_logprobs[start + offset][token].logprob
+            sampled.last.prompt_logprobs[start + offset][token].logprob
             for offset, token in enumerate(completion)
         )
         return Score(request.request_id, float(total), len(completion), start)
@@ -244,8 +245,8 @@ class VllmEngine:
             )
             return self._misfit(request_id, ids) or (ids, params)
 
-        def read(entry: tuple[str, list[int], list[int]], output: Any) -> dict[int, float]:
-            found = output.outputs[0].logprobs[0]
+        def read(entry: tuple[str, list[int], list[int]], sampled: Sampled) -> dict[int, float]:
+            found = sampled.last.outputs[0].logprobs[0]
             return {token: found[token].logprob for token in entry[2]}
 
         return self._serve(jobs, job, read)
@@ -256,10 +257,10 @@ class VllmEngine:
         self,
         requests: Sequence[Any],
         job: Callable[[Any], Job | Failure],
-        read: Callable[[Any, Any], R],
+        read: Callable[[Any, Sampled], R],
     ) -> list[R | Failure]:
         """Submit everything at once, so that the engine can batch; results in request order."""
-        results: list[R | Failure | None] = [None] * len(requests)
+        results: dict[int, R | Failure] = {}
         places: dict[str, int] = {}
         for place, request in enumerate(requests):
             submitted = self._submit(request, job(request))
@@ -268,14 +269,14 @@ class VllmEngine:
                 self._progress(1, 0)
             else:
                 places[submitted] = place
-        for output in self._finished():
-            place = places.pop(_plain_id(output.request_id, places))
-            results[place] = read(requests[place], output)
-            self._progress(1, len(output.outputs[0].token_ids))
-        missing = sum(result is None for result in results)
-        if missing:
-            raise EngineDied(f"vLLM ended without answering {missing} of {len(requests)} requests")
-        return [result for result in results if result is not None]
+        try:
+            for own_id, sampled in self._finished(places):
+                place = places.pop(own_id)
+                results[place] = read(requests[place], sampled)
+        finally:
+            # Interrupted or broken: nothing of this call may answer the next one.
+            self._llm.llm_engine.abort_request(list(places))
+        return [results[place] for place in range(len(requests))]
 
     def _submit(self, request: Any, job: Job | Failure) -> str | Failure:
         if isinstance(job, Failure):
@@ -289,14 +290,52 @@ class VllmEngine:
             return Failure(request_id, "bad_request", f"vLLM refused the request: {error}")
         return own_id
 
-    def _finished(self) -> Iterator[Any]:
+    def _finished(self, places: Mapping[str, int]) -> Iterator[tuple[str, Sampled]]:
+        """Step the engine until all that was submitted is done, telling tokens as they come."""
+        sampled = {own_id: Sampled() for own_id in places}
+        waiting = len(sampled)
+        while waiting:
+            done: list[str] = []
+            tokens = 0
+            for output in self._step():
+                own_id = _plain_id(output.request_id, sampled)
+                sampled[own_id].take(output)
+                tokens += len(output.outputs[0].token_ids)
+                if output.finished:
+                    done.append(own_id)
+            self._progress(len(done), tokens)
+            waiting -= len(done)
+            yield from ((own_id, sampled.pop(own_id)) for own_id in done)
+
+    def _step(self) -> list[Any]:
         engine = self._llm.llm_engine
-        while engine.has_unfinished_requests():
-            try:
-                outputs = engine.step()
-            except Exception as error:  # whatever broke it, a half-stepped engine cannot go on
-                raise EngineDied(f"vLLM failed: {type(error).__name__}: {error}") from error
-            yield from (output for output in outputs if output.finished)
+        if not engine.has_unfinished_requests():
+            raise EngineDied("vLLM has nothing left to do and did not answer every request")
+        try:
+            outputs: list[Any] = engine.step()
+        except Exception as error:  # whatever broke it, a half-stepped engine cannot go on
+            raise EngineDied(f"vLLM failed: {type(error).__name__}: {error}") from error
+        return outputs
+
+
+@dataclass
+class Sampled:
+    """What came for one request so far, put together from the engine's pieces.
+
+    Attributes:
+        last: the latest piece; has what does not come in pieces, e.g. prompt_logprobs.
+    """
+
+    text: str = ""
+    n_tokens: int = 0
+    last: Any = None
+
+    def take(self, output: Any) -> None:
+        """Add a piece."""
+        piece = output.outputs[0]
+        self.text += piece.text
+        self.n_tokens += len(piece.token_ids)
+        self.last = output
 
 
 def refusals() -> tuple[type[Exception], ...]:
@@ -307,19 +346,19 @@ def refusals() -> tuple[type[Exception], ...]:
     return (ValueError, client_error) if client_error else (ValueError,)
 
 
-def _plain_id(request_id: str, known: dict[str, int]) -> str:
+def _plain_id(request_id: str, known: Mapping[str, object]) -> str:
     """Our id of a request; newer versions append a suffix of their own."""
     return request_id if request_id in known else request_id.rsplit("-", 1)[0]
 
 
-def _generation(request: GenerateRequest, output: Any) -> Generation:
-    answer = output.outputs[0]
+def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
+    answer = sampled.last.outputs[0]
     return Generation(
         request_id=request.request_id,
-        text=answer.text,
+        text=sampled.text,
         finish_reason="length" if answer.finish_reason == "length" else "stop",
-        n_tokens=len(answer.token_ids),
-        n_prompt_tokens=len(output.prompt_token_ids),
+        n_tokens=sampled.n_tokens,
+        n_prompt_tokens=len(sampled.last.prompt_token_ids),
         logprob_sum=answer.cumulative_logprob,
     )
 
@@ -340,7 +379,7 @@ def _sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
         seed=seed,
         logprobs=0,
         structured_outputs=_structure(sampling.structure),
-        output_kind=RequestOutputKind.FINAL_ONLY,
+        output_kind=RequestOutputKind.DELTA,
     )
 
 
