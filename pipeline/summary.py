@@ -55,7 +55,8 @@ class Summary:
         if not new:
             lines += ["Nothing to do: every step was complete."]
         lines += [
-            f"  {self.out / 'dataset' / config}  {rows} rows" for config, rows in self.datasets.items()
+            f"  {self.out / 'dataset' / config}  {rows} rows"
+            for config, rows in self.datasets.items()
         ]
         if self.datasets:
             lines += [f"  {self.out / 'dataset' / 'README.md'}  dataset card"]

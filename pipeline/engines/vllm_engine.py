@@ -11,13 +11,13 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
+from pipeline.engines.quiet import quiet_stderr
 from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
 from schemas.errors import EngineDied, EngineUnavailable
 from schemas.models import (
@@ -98,10 +98,12 @@ def open_vllm(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
 
 def _load(spec: ModelSpec, on_cpu: bool) -> Any:
     _prepare_process(on_cpu)
-    from vllm import LLM
+    with quiet_stderr():
+        from vllm import LLM
 
     try:
-        return LLM(**_engine_arguments(spec, on_cpu))
+        with quiet_stderr():
+            return LLM(**_engine_arguments(spec, on_cpu))
     except Exception as error:  # vLLM checks models and memory in many places and types
         raise EngineUnavailable(
             f"vLLM cannot load `{spec.entry.model}` (model `{spec.role}`): {error}. "
@@ -114,9 +116,7 @@ def _prepare_process(on_cpu: bool) -> None:
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
     logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
     if on_cpu:
         # vLLM's own choice leaves one core idle, and two engines would choose the same ones.
@@ -165,7 +165,7 @@ class VllmEngine:
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """See `schemas.models.Generator`."""
-        return self._serve(requests, self._generate_job, _generation)
+        return self._serve(requests, self._generate_job, _generation, sampling=True)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
         """See `schemas.models.Generator`."""
@@ -258,8 +258,13 @@ class VllmEngine:
         requests: Sequence[Any],
         job: Callable[[Any], Job | Failure],
         read: Callable[[Any, Sampled], R],
+        *,
+        sampling: bool = False,
     ) -> list[R | Failure]:
-        """Submit everything at once, so that the engine can batch; results in request order."""
+        """Submit everything at once, so that the engine can batch; results in request order.
+
+        Every request samples at least one token; with `sampling` they are what was asked for.
+        """
         results: dict[int, R | Failure] = {}
         places: dict[str, int] = {}
         for place, request in enumerate(requests):
@@ -270,7 +275,7 @@ class VllmEngine:
             else:
                 places[submitted] = place
         try:
-            for own_id, sampled in self._finished(places):
+            for own_id, sampled in self._finished(places, sampling):
                 place = places.pop(own_id)
                 results[place] = read(requests[place], sampled)
         finally:
@@ -290,7 +295,7 @@ class VllmEngine:
             return Failure(request_id, "bad_request", f"vLLM refused the request: {error}")
         return own_id
 
-    def _finished(self, places: Mapping[str, int]) -> Iterator[tuple[str, Sampled]]:
+    def _finished(self, places: Mapping[str, int], sampling: bool) -> Iterator[tuple[str, Sampled]]:
         """Step the engine until all that was submitted is done, telling tokens as they come."""
         sampled = {own_id: Sampled() for own_id in places}
         waiting = len(sampled)
@@ -299,11 +304,10 @@ class VllmEngine:
             tokens = 0
             for output in self._step():
                 own_id = _plain_id(output.request_id, sampled)
-                sampled[own_id].take(output)
-                tokens += len(output.outputs[0].token_ids)
+                tokens += sampled[own_id].take(output)
                 if output.finished:
                     done.append(own_id)
-            self._progress(len(done), tokens)
+            self._progress(len(done), tokens if sampling else 0)
             waiting -= len(done)
             yield from ((own_id, sampled.pop(own_id)) for own_id in done)
 
@@ -330,12 +334,13 @@ class Sampled:
     n_tokens: int = 0
     last: Any = None
 
-    def take(self, output: Any) -> None:
-        """Add a piece."""
+    def take(self, output: Any) -> int:
+        """Add a piece; returns its tokens."""
         piece = output.outputs[0]
         self.text += piece.text
         self.n_tokens += len(piece.token_ids)
         self.last = output
+        return len(piece.token_ids)
 
 
 def refusals() -> tuple[type[Exception], ...]:
