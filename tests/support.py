@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from pipeline.engines.plain_chat import PlainChat
 from pipeline.engines.scripted import ScriptedGenerator
 from schemas.models import ChatFormat, Generator
 
-__all__ = ["FakeContext", "PlainChat"]
+__all__ = ["QUICKSTART", "FakeContext", "PlainChat", "run_recipe"]
 
 
 class FakeContext:
@@ -35,3 +40,16 @@ class FakeContext:
 
     def model_name(self, role: str) -> str:
         return f"{role}:scripted"
+
+
+QUICKSTART = Path(__file__).parents[1] / "configs" / "quickstart.yaml"
+
+
+def run_recipe(recipe: Path, out: Path, *options: str) -> tuple[dict[str, Any], str]:
+    """Run a recipe in a process of its own; returns the summary and what it said on the way."""
+    command = [sys.executable, "-m", "pipeline.cli.main", "run", str(recipe), "--json"]
+    done = subprocess.run(
+        [*command, "--out", str(out), *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from pipeline.engines.bundled import ALIASES, bundled_folder
 from pipeline.engines.open import open_model
 from pipeline.engines.resolve import resolve_model
 from schemas.recipe import ConcreteEngine, ModelEntry, ModelPlacement
+from tests.support import QUICKSTART, run_recipe
 
 ALIAS = "smollm2-135m-instruct"
 
@@ -54,3 +56,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore"), append=False)
+
+
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
+    """Output folder, summary and standard error of one real run of the quickstart recipe."""
+    out = tmp_path_factory.mktemp("quickstart") / "out"
+    return (out, *run_recipe(QUICKSTART, out))
+
+
+@pytest.fixture(scope="session")
+def quickstart_dataset(quickstart: tuple[Path, dict[str, Any], str]) -> Path:
+    """The dataset folder that quickstart wrote."""
+    return quickstart[0] / "dataset"

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.card import RunFacts
-from pipeline.dataset import ConfigRows, write_dataset
 from schemas.batch import Batch
 from schemas.errors import ExportRefused
 from schemas.stage import Stage
@@ -31,26 +29,6 @@ def exported(stage: Stage[Any], batch: Batch) -> Batch:
     if passes := stage.dataset_pass:
         done = passes.apply(done, config, passes.decide([passes.sketch(done, config)], config))
     return done
-
-
-@pytest.fixture(scope="module")
-def quickstart_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rows = [
-        pair_row(
-            f"row{i}",
-            f"{i} plus {i} is {2 * i}, since adding a number to itself doubles it.",
-            f"I do not know what {i} plus {i} is.",
-            messages=[{"role": "user", "content": f"What is {i} plus {i}?"}],
-            p_chosen=None if i % 2 else 0.9,
-        )
-        for i in range(8)
-    ]
-    configs = {}
-    for name, stage in (("dpo", export_dpo.STAGE), ("kto", export_kto.STAGE)):
-        table = exported(stage, batch_for(stage, rows)).table
-        configs[name] = ConfigRows(stage.writes, [table])
-    run = RunFacts("quickstart", "name: quickstart", {"prefmill": "0.1.0"})
-    return write_dataset(tmp_path_factory.mktemp("out"), configs, run)
 
 
 def load(folder: Path, config: str, cache: Path) -> Any:
