@@ -2,7 +2,8 @@
 
 Best against worst is how UltraFeedback was made binary for Zephyr, but for its random loser
 (Tunstall et al., 2023, arXiv 2310.16944); the random loser is left out because it shrinks the
-margin. Equal scores are no preference and make no pair. Where a judge compared the two directly,
+margin. Equal scores are no preference and make no pair, unless the recipe lets length decide.
+Where a judge compared the two directly,
 that verdict counts too: a pair whose winner depends on who was shown first is not a label.
 
 Reads: lineage, responses, scores; judgements and implicit_rewards where they exist.
@@ -62,6 +63,11 @@ class Config(StageConfig):
     )
     min_margin: float = Field(
         0.0, ge=0, description="Least difference of the two scores, in the labeller's own units."
+    )
+    ties: Literal["drop", "shortest"] = Field(
+        "drop",
+        description="What to do if all scores are equal: `drop` the row, or prefer the `shortest` "
+        "answer to the longest, against the length bias of judges; the margin is 0 then.",
     )
     require_consistent: bool = Field(
         True,
@@ -123,8 +129,7 @@ def _pair(row: Row, config: Config, stage: str) -> Row | Reject:
     if len(scored) < 2:
         message = f"{len(scored)} of {len(row[RESPONSES.name])} answers have a score; 2 are needed"
         return _reject(row, "too_few_scored", message)
-    best = min(scored, key=lambda answer: (-answer.score, answer.id))
-    worst = min(scored, key=lambda answer: (answer.score, answer.id))
+    best, worst = _extremes(scored, config)
     p_chosen = _p_chosen(row, labeller, best, worst)
     return _objection(row, config, labeller, best, worst) or {
         ROW_ID.name: child_id(row[ROW_ID.name], stage, best.id, worst.id),
@@ -135,6 +140,19 @@ def _pair(row: Row, config: Config, stage: str) -> Row | Reject:
         **_side(best, CHOSEN.name, CHOSEN_ID.name, CHOSEN_MODEL.name, SCORE_CHOSEN.name),
         **_side(worst, REJECTED.name, REJECTED_ID.name, REJECTED_MODEL.name, SCORE_REJECTED.name),
     }
+
+
+def _extremes(scored: list[Scored], config: Config) -> tuple[Scored, Scored]:
+    """The answers to prefer and to reject; ids decide between equals."""
+
+    def length(answer: Scored) -> int:
+        """Counts only where all scores are equal and the recipe says so."""
+        return len(answer.text.strip()) if config.ties == "shortest" and tied else 0
+
+    tied = len({answer.score for answer in scored}) == 1
+    best = min(scored, key=lambda answer: (-answer.score, length(answer), answer.id))
+    worst = min(scored, key=lambda answer: (answer.score, -length(answer), answer.id))
+    return best, worst
 
 
 def _side(answer: Scored, text: str, response_id: str, model: str, score: str) -> dict[str, Any]:
@@ -183,7 +201,7 @@ def _objection(
 ) -> Reject | None:
     """Why these two make no pair; None if they do."""
     margin = best.score - worst.score
-    if margin == 0:
+    if margin == 0 and (config.ties == "drop" or len(best.text.strip()) == len(worst.text.strip())):
         return _reject(row, "tie", f"all its scores are {best.score:.6g}")
     if margin < config.min_margin:
         limit = f"less than min_margin {config.min_margin:g}"

@@ -177,3 +177,23 @@ def test_a_pair_is_the_extremes_whatever_the_order(
     assert pair["score_rejected"] == min(scores.values())
     assert pair["chosen"] != pair["rejected"]
     assert pair["margin"] > 0 and math.isfinite(pair["margin"])
+
+
+def test_where_all_scores_are_equal_length_may_decide() -> None:
+    texts = {"x": "a long answer", "y": "short", "z": "middling one"}
+    tied = row({"x": 0.5, "y": 0.5, "z": 0.5}, texts)
+    (made,) = run(batch_for(STAGE, [tied]), Config(ties="shortest"), FakeContext()).rows
+    assert (made["chosen"], made["rejected"], made["margin"]) == ("short", "a long answer", 0.0)
+    assert codes(tied, Config(ties="drop")) == ["tie"]
+    same_length = row({"x": 0.5, "y": 0.5}, {"x": "abc", "y": "def"})
+    assert codes(same_length, Config(ties="shortest")) == ["tie"]
+
+
+def test_length_decides_nothing_where_scores_differ() -> None:
+    texts = {"x": "a long answer", "y": "short", "z": "the longest answer of all"}
+    one = row({"x": 0.9, "y": 0.1, "z": 0.1}, texts)
+    dropped, shortest = (
+        run(batch_for(STAGE, [one]), Config(ties=ties), FakeContext()).rows  # type: ignore[arg-type]
+        for ties in ("drop", "shortest")
+    )
+    assert dropped == shortest
