@@ -5,6 +5,7 @@ Both take tasks, give back `Outcome`s, and pass on what tasks tell about their p
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections import deque
 from dataclasses import dataclass
@@ -75,9 +76,7 @@ class InlineExecutor:
 
     def close(self) -> None:
         """Close the open engine."""
-        from pipeline.worker import POOL
-
-        POOL.close()
+        close_models()
 
 
 class DaskExecutor:
@@ -106,27 +105,35 @@ class DaskExecutor:
                 dashboard_address=None,
                 memory_limit=0,  # an engine's memory is not Dask's to manage
                 preload=["pipeline.worker_setup"],
+                silence_logs=logging.CRITICAL,  # what matters is told by our own messages
             )
             self._client = Client(self._cluster, set_as_default=False)
         # One each: Dask blames a worker's death on every task it held, waiting ones included.
         self.slots = workers
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._in_flight = 0
         self._client.subscribe_topic(_TOPIC, lambda event: tell(event[1]))
 
     def submit(self, task: PartTask) -> None:
         """Send the task to a worker; its end arrives in a queue."""
+        self._in_flight += 1
         future = self._client.submit(perform_on_worker, task, key=None, pure=False, retries=0)
         future.add_done_callback(lambda ended: self._outcomes.put(_outcome(task, ended)))
 
     def wait(self, timeout_s: float) -> Outcome | None:
         """The next outcome to arrive."""
         try:
-            return self._outcomes.get(timeout=timeout_s)
+            outcome = self._outcomes.get(timeout=timeout_s)
         except queue.Empty:
             return None
+        self._in_flight -= 1
+        return outcome
 
     def close(self) -> None:
-        """Close engines, workers and the cluster."""
+        """Close engines, workers and the cluster; workers that are busy are killed."""
+        if not self._in_flight:
+            # Before Dask stops the workers, which gives them less time than an engine may need.
+            self._client.run(close_models)
         self._client.close()
         self._cluster.close(timeout=30)
 
@@ -138,6 +145,13 @@ def _outcome(task: PartTask, future: Any) -> Outcome:
         return Outcome(task, value=future.result())
     error = future.exception() if future.status == "error" else None
     return Outcome(task, error=error, died=isinstance(error, KilledWorker))
+
+
+def close_models() -> None:
+    """Close the model that is open in this process, freeing its device."""
+    from pipeline.worker import POOL
+
+    POOL.close()
 
 
 def perform_on_worker(task: PartTask) -> Any:

@@ -12,10 +12,3 @@ def dask_setup(worker: Any) -> None:
     A terminal sends it to the whole process group, but what is in flight is to be finished.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def dask_teardown(worker: Any) -> None:
-    """Close the engine, so that its device is free when the worker is gone."""
-    from pipeline.worker import POOL
-
-    POOL.close()
