@@ -82,6 +82,11 @@ class Runner:
         try:
             while True:
                 event = events.popleft() if events else self._await_event()
+                if self.stop_asked() and not self._stop_told:
+                    # Before the event, which might otherwise begin something new.
+                    self._stop_told = True
+                    events.appendleft(event)
+                    event = state.StopAsked()
                 for instruction in machine.handle(event):
                     if isinstance(instruction, state.End):
                         return self._end(instruction)
@@ -93,9 +98,6 @@ class Runner:
 
     def _await_event(self) -> state.Event:
         while True:
-            if self.stop_asked() and not self._stop_told:
-                self._stop_told = True
-                return state.StopAsked()
             self.listener.tick()
             outcome = self.executor.wait(_TICK_S) if self.executor else None
             if outcome is not None:
