@@ -70,9 +70,10 @@ class Columns:
 
 
 def writers_of(column: Column, stages: Iterable[Stage[Any]]) -> list[str]:
-    """Names of the stages that could provide a column."""
+    """Names of the stages that could provide a column, themselves not needing it."""
     return [
         stage.name
         for stage in stages
         if any(made.name == column.name for made in (*stage.writes, *stage.extends))
+        and all(read.name != column.name for read in stage.reads)
     ]

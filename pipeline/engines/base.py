@@ -34,6 +34,7 @@ class ModelSpec:
         fingerprint: identity of everything that decides its answers.
         notes: what the user should be told, e.g. why `auto` did not take another engine.
         tokenizer_path: folder or hub id of a tokenizer other than the model's own; else empty.
+        tokenizer_revision: the commit that a hub id of a tokenizer was resolved to.
     """
 
     role: str
@@ -46,6 +47,7 @@ class ModelSpec:
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
     tokenizer_path: str = ""
+    tokenizer_revision: str | None = None
 
     @property
     def name(self) -> str:

@@ -83,20 +83,39 @@ def bundled_folder(bundled: Bundled) -> Path:
 
 
 def is_whole(folder: Path) -> bool:
-    """True if every file of the folder matches its checksum."""
-    checksums = read_json(folder / "checksums.json")
-    return checksums is not None and all(
-        (folder / name).is_file() and file_digest(folder / name) == checksum
-        for name, checksum in checksums.items()
-    )
+    """True if every file is as it was written.
+
+    A file whose size and time are unchanged is taken as it is; any other is read and compared.
+    """
+    files = (read_json(folder / "checksums.json") or {}).get("files", {})
+    return bool(files) and all(_is_same(folder / name, seen) for name, seen in files.items())
+
+
+def _is_same(path: Path, seen: dict[str, object]) -> bool:
+    if not path.is_file():
+        return False
+    status = path.stat()
+    if (status.st_size, status.st_mtime_ns) == (seen["bytes"], seen["mtime_ns"]):
+        return True
+    return file_digest(path) == seen["blake2b_128"]
+
+
+def _checksums(folder: Path) -> dict[str, dict[str, object]]:
+    return {
+        path.name: {
+            "bytes": path.stat().st_size,
+            "mtime_ns": path.stat().st_mtime_ns,
+            "blake2b_128": file_digest(path),
+        }
+        for path in sorted(folder.iterdir())
+    }
 
 
 def _make(source: Path, folder: Path) -> None:
     fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         dequantise(source, fresh)
-        files = sorted(path for path in fresh.iterdir() if path.is_file())
-        write_json(fresh / "checksums.json", {path.name: file_digest(path) for path in files})
+        write_json(fresh / "checksums.json", {"files": _checksums(fresh)})
         fresh.chmod(0o755)
         fresh.rename(folder)
     finally:

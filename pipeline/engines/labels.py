@@ -44,7 +44,7 @@ def label_probs(
 
 
 def _single_tokens(pair: Sequence[tuple[list[int], list[int]]]) -> bool:
-    return all(len(label) == 1 for _, label in pair)
+    return bool(pair) and all(len(label) == 1 for _, label in pair)
 
 
 def _from_tokens(
@@ -59,6 +59,8 @@ def _from_tokens(
 
 
 def _from_scores(request: LabelRequest, score: Scorer) -> LabelProbs | Failure:
+    if not request.labels:
+        return Failure(request.request_id, "bad_request", "no label to choose from")
     asked = [ScoreRequest(request.request_id, request.prompt, label) for label in request.labels]
     scores: list[Score] = []
     for answer in score(asked):

@@ -6,6 +6,7 @@ A name is, in this order: a bundled alias, a local folder, a Hugging Face Hub id
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,14 +68,17 @@ def _hub_commit(name: str, revision: str | None) -> str:
             f"model `{name}` is on the Hugging Face Hub, and huggingface_hub is not installed. "
             'Install an engine: pip install "prefmill[transformers]"'
         ) from error
+    if not constants.is_offline_mode():
+        # Whatever keeps the hub from answering, the local cache may still know the model.
+        with suppress(Exception):
+            return str(HfApi().model_info(name, revision=revision).sha)
     try:
-        if constants.is_offline_mode():
-            return Path(snapshot_download(name, revision=revision, local_files_only=True)).name
-        return str(HfApi().model_info(name, revision=revision).sha)
-    except (OSError, ValueError) as error:  # the hub's errors derive from OSError
+        return Path(snapshot_download(name, revision=revision, local_files_only=True)).name
+    except (OSError, ValueError) as error:  # the hub's own errors derive from these
         raise InputError(
-            f"model `{name}` (revision {revision or 'default'}) was not found: {error}. Check the "
-            f"name; without a network give a local folder or one of: {', '.join(ALIASES)}."
+            f"model `{name}` (revision {revision or 'default'}) is neither on the hub, as far as "
+            f"it can be reached, nor in its local cache. Check the name; without a network give a "
+            f"local folder or one of: {', '.join(ALIASES)}."
         ) from error
 
 

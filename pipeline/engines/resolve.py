@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipeline.engines.base import ModelSpec
 from pipeline.engines.locate import locate
-from pipeline.engines.vllm_engine import CAPABILITIES as VLLM_CAPABILITIES
-from pipeline.engines.vllm_engine import installed_vllm
+from pipeline.engines.vllm_version import CAPABILITIES as VLLM_CAPABILITIES
+from pipeline.engines.vllm_version import installed_vllm
 from schemas.errors import EngineUnavailable
 from schemas.ids import digest
 from schemas.models import Capability
@@ -65,6 +65,7 @@ def _resolve_local(
         fingerprint=fingerprint,
         notes=notes,
         tokenizer_path=tokenizer.path if tokenizer else "",
+        tokenizer_revision=tokenizer.revision if tokenizer else None,
     )
 
 

@@ -37,7 +37,7 @@ def load_tokenizer(path: str, revision: str | None, trust_remote_code: bool) -> 
 def tokenizer_of(spec: ModelSpec) -> Any:
     """The tokenizer of a resolved model: its own, or the one that the recipe names."""
     path = spec.tokenizer_path or spec.path
-    revision = None if spec.tokenizer_path else spec.revision
+    revision = spec.tokenizer_revision if spec.tokenizer_path else spec.revision
     return load_tokenizer(path, revision, spec.entry.trust_remote_code)
 
 

