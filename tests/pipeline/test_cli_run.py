@@ -1,0 +1,168 @@
+"""`run`, `status` and `preview` end to end, with a scripted model in this process."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cli.main import main
+
+SCRIPTED = Path(__file__).parents[2] / "configs" / "scripted.yaml"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def run_json(
+    capsys: pytest.CaptureFixture[str], out: Path, *options: str, recipe: Path = SCRIPTED
+) -> dict[str, Any]:
+    code = main(["run", str(recipe), "--out", str(out), "--json", *options])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    summary: dict[str, Any] = json.loads(captured.out)
+    return summary
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    """The dataset's rows, byte for byte."""
+    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.glob("dataset/*/*"))}
+
+
+def test_a_run_ends_with_a_table_on_standard_output_and_progress_elsewhere(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(SCRIPTED), "--out", str(out)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("step ")
+    assert f"{out / 'dataset' / 'dpo'}" in captured.out
+    assert "\x1b" not in captured.out + captured.err
+    assert "magpie: 24 -> " in captured.err
+
+
+def test_a_second_run_does_nothing(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = run_json(capsys, out)
+    before = {path: path.stat().st_mtime_ns for path in out.glob("dataset/**/*")}
+    again = run_json(capsys, out)
+    assert all(step["reused"] for step in again["steps"])
+    assert again["rows"] == first["rows"]
+    assert {path: path.stat().st_mtime_ns for path in out.glob("dataset/**/*")} == before
+
+
+def test_changing_a_late_step_keeps_the_earlier(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_json(capsys, out)
+    changed = run_json(capsys, out, "--set", "stages.pair.min_margin=0.01")
+    reused = {step["step"]: step["reused"] for step in changed["steps"]}
+    assert reused["judge"]
+    assert not reused["pair"]
+    assert not reused["export_dpo"]
+
+
+def test_the_dataset_does_not_depend_on_the_size_of_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    datasets = []
+    for part_rows in (5, 24, 1000):
+        folder = tmp_path / str(part_rows)
+        run_json(capsys, folder, "--set", f"placement.part_rows={part_rows}")
+        datasets.append(files_of(folder))
+    assert datasets[0] == datasets[1] == datasets[2]
+
+
+@pytest.mark.faults
+def test_the_dataset_does_not_depend_on_workers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    datasets = []
+    for workers in (0, 2):
+        folder = tmp_path / str(workers)
+        settings = (f"placement.workers={workers}", "placement.part_rows=7")
+        run_json(capsys, folder, *(word for s in settings for word in ("--set", s)))
+        datasets.append(files_of(folder))
+    assert datasets[0] == datasets[1]
+
+
+def test_limit_takes_fewer_rows(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = run_json(capsys, out, "--limit", "5")
+    assert summary["steps"][0]["rows_in"] == 5
+
+
+def test_resume_always_needs_something_to_resume(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(SCRIPTED), "--out", str(out), "--resume", "always"]) == 2
+    assert "no work of this recipe to resume" in capsys.readouterr().err
+    run_json(capsys, out)
+    assert run_json(capsys, out, "--resume", "always")["steps"][0]["reused"]
+
+
+def test_resume_never_starts_afresh(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_json(capsys, out)
+    before = files_of(out)
+    again = run_json(capsys, out, "--resume", "never")
+    assert not any(step["reused"] for step in again["steps"])
+    assert files_of(out) == before
+
+
+def test_a_failed_gate_writes_no_dataset_and_keeps_the_last(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_json(capsys, out)
+    before = files_of(out)
+    code = main(["run", str(SCRIPTED), "--out", str(out), "--set", "gates.min_rows=9999"])
+    assert code == 3
+    assert "gate min_rows" in capsys.readouterr().err
+    assert files_of(out) == before
+
+
+def test_too_many_engine_failures_end_with_four(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "script.yaml"
+    script.write_text("rules:\n  - {match: '', fail: timeout}\n")
+    recipe = tmp_path / "recipe.yaml"
+    text = SCRIPTED.read_text().replace("model: echo", f"model: {script}")
+    recipe.write_text(text)
+    assert main(["run", str(recipe), "--out", str(out)]) == 4
+    assert "limits.max_failed_share" in capsys.readouterr().err
+    assert not (out / "dataset").exists()
+
+
+def test_status_tells_how_far_and_what_was_turned_away(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_json(capsys, out, "--set", "stages.pair.min_margin=0.3")
+    assert main(["status", str(out), "--json"]) == 0
+    steps = {step["step"]: step for step in json.loads(capsys.readouterr().out)["steps"]}
+    assert {step["state"] for step in steps.values()} == {"complete"}
+    rejected = steps["pair"]["rejects"]["small_margin"]
+    assert rejected > 0
+    chosen = ["--stage", "pair", "--reason", "small_margin"]
+    assert main(["status", str(out), "--rejects", "--json", *chosen]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) == rejected
+    assert {(line["step"], line["code"]) for line in lines} == {("pair", "small_margin")}
+    assert main(["status", str(out), "--rejects", "--reason", "small_margin"]) == 0
+    assert "small_margin: the scores differ by" in capsys.readouterr().out
+
+
+def test_status_of_a_folder_without_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", str(tmp_path)]) == 2
+    assert "holds no run" in capsys.readouterr().err
+
+
+def test_preview_shows_rows_step_by_step_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["preview", str(SCRIPTED), "-n", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "== magpie: 2 rows" in shown
+    assert "== pair:" in shown
+    assert list(tmp_path.iterdir()) == []
