@@ -1,4 +1,4 @@
-"""A recipe as its author writes it. `pipeline.recipe_io` reads it, `pipeline.compile` checks it.
+"""A recipe as its author writes it; `pipeline.recipe` reads and checks it.
 
 `Placement` says where and how fast, never what: nothing in it may change a row, and nothing in it
 enters a key.

@@ -6,8 +6,8 @@ import argparse
 import json
 from dataclasses import asdict
 
-from pipeline.compile import compile_recipe
-from pipeline.recipe_io import read_recipe
+from pipeline.recipe.compile import compile_recipe
+from pipeline.recipe.recipe_io import read_recipe
 from schemas.errors import RecipeError
 
 

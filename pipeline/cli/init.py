@@ -7,9 +7,9 @@ import json
 import sysconfig
 from pathlib import Path
 
-from pipeline.catalog import load_catalog
-from pipeline.jsonschema import recipe_schema
-from pipeline.nearest import did_you_mean
+from pipeline.recipe.catalog import load_catalog
+from pipeline.recipe.jsonschema import recipe_schema
+from pipeline.recipe.nearest import did_you_mean
 from schemas.errors import InputError
 
 _SCHEMA_FILE = "recipe.schema.json"

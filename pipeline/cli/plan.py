@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.tables import text_table
-from pipeline.compile import compile_recipe
-from pipeline.keyed import KeyedStep, key_steps, resolve_models
-from pipeline.plan import Plan
-from pipeline.recipe_io import read_recipe
+from pipeline.recipe.compile import compile_recipe
+from pipeline.recipe.plan import Plan
+from pipeline.recipe.recipe_io import read_recipe
+from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models
 from schemas.stage import Positions
 
 _SHORT_KEY = 12

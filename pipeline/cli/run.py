@@ -10,13 +10,13 @@ from pathlib import Path
 
 def handle(args: argparse.Namespace) -> int:
     """Run a recipe; the summary goes to standard output, progress to standard error."""
-    from pipeline.compile import compile_recipe
-    from pipeline.recipe_io import read_recipe
+    from pipeline.recipe.compile import compile_recipe
+    from pipeline.recipe.recipe_io import read_recipe
 
     plan = compile_recipe(read_recipe(Path(args.recipe), args.set, args.limit))
 
-    from pipeline.job import run_job
-    from pipeline.progress import Progress
+    from pipeline.runtime.job import run_job
+    from pipeline.runtime.progress import Progress
 
     out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
     summary = run_job(plan, out, args.resume, Progress(sys.stderr, quiet=args.quiet))

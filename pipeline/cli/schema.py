@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from pipeline.catalog import load_catalog
-from pipeline.jsonschema import recipe_schema
+from pipeline.recipe.catalog import load_catalog
+from pipeline.recipe.jsonschema import recipe_schema
 
 
 def handle(args: argparse.Namespace) -> int:

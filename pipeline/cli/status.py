@@ -14,7 +14,7 @@ _SHOWN_CHARS = 300
 
 def handle(args: argparse.Namespace) -> int:
     """Show how far a run is, or what it turned away and why."""
-    from pipeline.status import read_rejects, read_status, status_text
+    from pipeline.runtime.status import read_rejects, read_status, status_text
 
     name, steps = read_status(Path(args.dir))
     if args.rejects:

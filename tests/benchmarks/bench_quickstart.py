@@ -18,12 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.compile import compile_recipe
 from pipeline.engines.base import LoadedModel
 from pipeline.engines.open import open_model
-from pipeline.keyed import resolve_models
-from pipeline.recipe_io import read_recipe
-from pipeline.store import read_table
+from pipeline.recipe.compile import compile_recipe
+from pipeline.recipe.recipe_io import read_recipe
+from pipeline.runtime.keyed import resolve_models
+from pipeline.runtime.store import read_table
 from schemas.batch import Batch
 from schemas.models import Failure, GenerateRequest, Generation
 from stages import respond

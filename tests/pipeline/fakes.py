@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipeline.catalog import Catalog
+from pipeline.recipe.catalog import Catalog
 from schemas.batch import Batch
 from schemas.columns import CHOSEN, JUDGEMENTS, MESSAGES, REJECTED, RESPONSES, SCORES, Column
 from schemas.stage import Context, Location, ModelRole, Need, Positions, Stage, StageConfig

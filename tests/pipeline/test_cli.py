@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import compile as compiler
 from pipeline.cli import check, init
 from pipeline.cli.main import main
 from pipeline.cli.verbs import build_parser
+from pipeline.recipe import compile as compiler
 from tests.pipeline.fakes import CATALOG, GOOD, write
 
 ROOT = Path(__file__).parents[2]

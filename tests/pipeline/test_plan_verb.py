@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import compile as compiler
 from pipeline.cli import plan as verb
 from pipeline.cli.main import main
 from pipeline.engines.base import ModelSpec
 from pipeline.engines.scripted import EVERYTHING
+from pipeline.recipe import compile as compiler
 from schemas.recipe import ModelEntry, ModelPlacement
 from tests.pipeline.fakes import CATALOG, GOOD, write
 

@@ -10,11 +10,11 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import compile as compiler
-from pipeline.compile import compile_recipe
-from pipeline.plan import Plan
-from pipeline.recipe_io import RecipeSource
-from pipeline.yaml_io import KeyPath, parse_yaml
+from pipeline.recipe import compile as compiler
+from pipeline.recipe.compile import compile_recipe
+from pipeline.recipe.plan import Plan
+from pipeline.recipe.recipe_io import RecipeSource
+from pipeline.recipe.yaml_io import KeyPath, parse_yaml
 from schemas.errors import RecipeError
 from tests.pipeline.fakes import CATALOG, GOOD
 

@@ -16,7 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 import stages
-from pipeline.contract import FED, check_survivors, project, settle
+from pipeline.runtime.contract import FED, check_survivors, project, settle
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch, Reject
 from schemas.columns import LINEAGE, ROW_ID

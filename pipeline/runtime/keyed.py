@@ -1,0 +1,103 @@
+"""From a Plan to folders: models and inputs identified, a key for every step.
+
+The first thing that looks at the outside world, and still a cheap one: it reads metadata and
+hashes files, and opens no model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.engines.base import ModelSpec
+from pipeline.recipe.keys import stage_key
+from pipeline.recipe.plan import Plan, Step
+from pipeline.runtime.store import StepFolder
+from prompts.render import prompt_hash
+from schemas.recipe import ModelPlacement
+from schemas.stage import Feed, Records
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedStep:
+    """A step that knows where its work lives.
+
+    Attributes:
+        number: position among steps and exports; orders the folders.
+        parent: number of the step whose rows it takes; None for a source.
+        specs: the models it uses, by role.
+        feed: for a source, what it is fed.
+        is_export: whether it ends in the dataset.
+    """
+
+    number: int
+    step: Step
+    key: str
+    folder: StepFolder
+    parent: int | None
+    specs: dict[str, ModelSpec]
+    feed: Feed | None
+    is_export: bool = False
+
+
+def resolve_models(plan: Plan) -> dict[str, ModelSpec]:
+    """Each model that some step uses: its engine, files and fingerprint.
+
+    Raises:
+        InputError: a model that does not exist.
+        EngineUnavailable: no engine on this machine can run it.
+    """
+    from pipeline.engines.resolve import resolve_model
+
+    used = sorted({need.role for step in plan.steps for need in step.needs})
+    placements = plan.recipe.placement.models
+    return {
+        role: resolve_model(
+            role, plan.recipe.models[role], placements.get(role, ModelPlacement()), plan.base
+        )
+        for role in used
+    }
+
+
+def key_steps(plan: Plan, specs: dict[str, ModelSpec], out: Path) -> list[KeyedStep]:
+    """Identify every step and export of a plan; sources' input files are hashed for it."""
+    keyed: list[KeyedStep] = []
+    for step in plan.steps:
+        parent = keyed[-1] if keyed else None
+        keyed.append(_keyed(plan, specs, out, step, parent, len(keyed)))
+    last = keyed[-1]
+    for step in plan.exports:
+        keyed.append(_keyed(plan, specs, out, step, last, len(keyed), is_export=True))
+    return keyed
+
+
+def _keyed(
+    plan: Plan,
+    specs: dict[str, ModelSpec],
+    out: Path,
+    step: Step,
+    parent: KeyedStep | None,
+    number: int,
+    is_export: bool = False,
+) -> KeyedStep:
+    used = {need.role: specs[need.role] for need in step.needs}
+    feed = step.stage.feed(step.config) if step.stage.feed else None
+    key = stage_key(
+        step,
+        model_fingerprints={role: spec.fingerprint for role, spec in used.items()},
+        prompt_hashes={name: prompt_hash(name) for name in step.stage.prompts(step.config)},
+        input_digest=_input_digest(feed, plan.base),
+        upstream=parent.key if parent else None,
+        recipe_seed=plan.recipe.seed,
+    )
+    folder = StepFolder.at(out, number, step.name, key)
+    parent_number = parent.number if parent else None
+    return KeyedStep(number, step, key, folder, parent_number, used, feed, is_export)
+
+
+def _input_digest(feed: Feed | None, base: Path) -> str | None:
+    if not isinstance(feed, Records):
+        return None
+    from pipeline.inputs.readers import records_digest
+
+    return records_digest(feed, base)

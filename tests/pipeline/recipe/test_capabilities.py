@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from pipeline.recipe.capabilities import declared_capabilities, why_unable
+from schemas.models import Capability
+from schemas.recipe import EngineName, ModelEntry
+
+EVERYTHING = frozenset(get_args(Capability))
+
+
+def entry(engine: str, **rest: Any) -> ModelEntry:
+    return ModelEntry.model_validate({"engine": engine, "model": "m", **rest})
+
+
+@pytest.mark.parametrize(
+    ("model", "lacks"),
+    [
+        (entry("auto"), set()),
+        (entry("vllm"), set()),
+        (entry("scripted"), set()),
+        (entry("transformers"), {"structured"}),
+        (entry("openai", tokenizer="t"), set()),
+        (entry("openai", tokenizer="t", api="completions"), set()),
+        (entry("openai"), {"raw_prompt", "score", "logprobs"}),
+        (entry("openai", api="chat", tokenizer="t"), {"raw_prompt", "score", "logprobs"}),
+    ],
+)
+def test_what_models_cannot_do_for_certain(model: ModelEntry, lacks: set[str]) -> None:
+    assert EVERYTHING - declared_capabilities(model) == lacks
+    for capability in EVERYTHING - declared_capabilities(model):
+        reason, advice = why_unable(model, capability)
+        assert reason and advice
+
+
+def test_every_engine_is_known() -> None:
+    for engine in get_args(EngineName):
+        assert "generate" in declared_capabilities(entry(engine))
+
+
+def test_advice_fits_the_lack() -> None:
+    assert why_unable(entry("openai"), "raw_prompt")[1] == "name the model's `tokenizer`"
+    assert "vllm" in why_unable(entry("transformers"), "structured")[1]
+    assert "`api: completions`" in why_unable(entry("openai", api="chat"), "score")[1]

@@ -1,0 +1,116 @@
+"""Models take turns, stay warm, and are paid for."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
+from pipeline.engines.scripted import EVERYTHING, ScriptedGenerator
+from pipeline.runtime.model_pool import ModelPool, PooledGenerator, RunContext
+from pipeline.runtime.store import Usage
+from schemas.errors import EngineDied
+from schemas.models import (
+    Failure,
+    GenerateRequest,
+    Generation,
+    LabelRequest,
+    Prompt,
+    Sampling,
+    ScoreRequest,
+)
+from schemas.recipe import ModelEntry, ModelPlacement
+from tests.support import PlainChat
+
+ASK = GenerateRequest("a", Prompt("one two three"), Sampling(), seed=1)
+
+
+def spec(role: str) -> ModelSpec:
+    entry = ModelEntry(model="echo", engine="scripted")
+    return ModelSpec(role, entry, ModelPlacement(), "scripted", "echo", None, EVERYTHING, role)
+
+
+class Recorder(ScriptedGenerator):
+    """Remembers what was done to it."""
+
+    def __init__(self, role: str, log: list[str], **parts: Any) -> None:
+        super().__init__(**parts)
+        self.role, self.log = role, log
+        log.append(f"open {role}")
+
+    def close(self) -> None:
+        self.log.append(f"close {self.role}")
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+
+    def open_model(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
+        def answer(request: GenerateRequest) -> str:
+            if spec.role == "mortal":
+                raise EngineDied("gone")
+            progress(1, 4)
+            return "three more words"
+
+        return LoadedModel(spec, Recorder(spec.role, lines, answer=answer), PlainChat())
+
+    monkeypatch.setattr("pipeline.engines.open.open_model", open_model)
+    return lines
+
+
+def test_a_model_stays_open_until_another_needs_its_place(log: list[str]) -> None:
+    pool = ModelPool()
+    policy, judge = (PooledGenerator(spec(role), pool) for role in ("policy", "judge"))
+    policy.generate([ASK])
+    policy.generate([ASK])
+    judge.generate([ASK])
+    policy.generate([ASK])
+    pool.close()
+    pool.close()
+    assert log == [
+        "open policy", "close policy", "open judge", "close judge", "open policy", "close policy",
+    ]  # fmt: skip
+
+
+def test_tokens_and_requests_are_counted(log: list[str]) -> None:
+    pool = ModelPool()
+    model = PooledGenerator(spec("policy"), pool)
+    model.generate([ASK])
+    model.score([ScoreRequest("s", Prompt("one two"), "three")])
+    model.label_probs([LabelRequest("l", Prompt("one"), ("A", "B"))])
+    usage = pool.usage
+    assert (usage.requests, usage.prompt_tokens, usage.sampled_tokens) == (3, 6, 4)
+    assert usage.engine_s > 0
+
+
+def test_progress_is_told_and_adds_up(log: list[str]) -> None:
+    told: list[dict[str, Any]] = []
+    pool = ModelPool(tell=told.append)
+    PooledGenerator(spec("policy"), pool).generate([ASK] * 5)
+    assert told[:2] == [{"loading": "policy:echo"}, {"expect": 5}]
+    assert sum(message.get("requests", 0) for message in told) == 5
+    assert sum(message.get("tokens", 0) for message in told) == 20
+
+
+def test_a_dead_engine_is_closed_so_that_the_next_try_gets_a_new_one(log: list[str]) -> None:
+    pool = ModelPool()
+    with pytest.raises(EngineDied):
+        PooledGenerator(spec("mortal"), pool).generate([ASK])
+    assert log == ["open mortal", "close mortal"]
+
+
+def test_failures_cost_a_request_and_no_tokens() -> None:
+    from pipeline.runtime.model_pool import _usage
+
+    results: list[Generation | Failure] = [Failure("a", "timeout", "m")]
+    assert _usage(results, 2.0) == Usage(1, 0, 0, 2.0)
+
+
+def test_the_context_gives_a_stage_its_roles(log: list[str], tmp_path: Path) -> None:
+    context = RunContext("judge", 7, {"policy": spec("policy")}, ModelPool())
+    assert context.model_name("policy") == "policy:echo"
+    assert context.model("policy").capabilities == EVERYTHING
+    assert context.chat("policy").render([]).text == "<assistant>"
+    with pytest.raises(KeyError):
+        context.model("stranger")

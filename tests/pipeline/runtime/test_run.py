@@ -1,0 +1,235 @@
+"""The loop, the worker and the store together, on small stages that need no model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.recipe.plan import Plan, Step
+from pipeline.runtime.executors import InlineExecutor
+from pipeline.runtime.keyed import KeyedStep
+from pipeline.runtime.run import Runner
+from pipeline.runtime.store import PartReport, StepFolder, StepReport
+from schemas.batch import Batch, Reject, make_batch
+from schemas.columns import LINEAGE, ROW_ID, SOURCE, Column
+from schemas.errors import ContractError, Interrupted, TooManyLosses
+from schemas.ids import digest
+from schemas.recipe import Recipe
+from schemas.stage import Context, DatasetPass, Positions, Stage, StageConfig
+from schemas.types import INT
+
+SIZE = Column("size", INT, "for tests")
+
+
+class Config(StageConfig):
+    rows: int = 10
+    reject_code: str = ""
+    raises: str = ""
+
+
+def number_rows(batch: Batch, config: Config, context: Context) -> Batch:
+    rows = [
+        {"row_id": r["row_id"], "source": f"s{int(r['row_id'], 16) % 3}", "lineage": []}
+        for r in batch.rows
+    ]
+    return make_batch([ROW_ID, SOURCE, LINEAGE], rows)
+
+
+def measure(batch: Batch, config: Config, context: Context) -> Batch:
+    CALLS.append(len(batch))
+    if config.raises:
+        raise ZeroDivisionError(config.raises)
+    bad = {r["row_id"] for r in batch.rows if config.reject_code and r["source"] == "s0"}
+    rows = [
+        {"row_id": r["row_id"], "size": len(r["source"])}
+        for r in batch.rows
+        if r["row_id"] not in bad
+    ]
+    return make_batch([ROW_ID, SIZE], rows, [Reject(r, config.reject_code, "m") for r in bad])
+
+
+def first_of_each(batch: Batch, config: Config, decision: dict[str, str]) -> Batch:
+    kept = [r for r in batch.rows if decision[r["source"]] == r["row_id"]]
+    ids = {r["row_id"] for r in kept}
+    rejects = [Reject(r["row_id"], "repeated", "m") for r in batch.rows if r["row_id"] not in ids]
+    mask = [r["row_id"] in ids for r in batch.rows]
+    return Batch(batch.table.filter(mask), tuple(rejects))
+
+
+def smallest(sketches: Any, config: Config) -> dict[str, str]:
+    decision: dict[str, str] = {}
+    for source, row_id in (pair for sketch in sketches for pair in sketch):
+        decision[source] = min(decision.get(source, row_id), row_id)
+    return decision
+
+
+CALLS: list[int] = []
+NUMBERS = Stage(
+    "numbers", 1, "s", Config, number_rows, "source", writes=(SOURCE, LINEAGE),
+    feed=lambda config: Positions(config.rows),
+)  # fmt: skip
+UNIQUE = Stage(
+    "unique", 1, "s", Config, number_rows, "source", writes=(SOURCE, LINEAGE),
+    feed=lambda config: Positions(config.rows),
+    dataset_pass=DatasetPass(
+        lambda batch, config: [(r["source"], r["row_id"]) for r in batch.rows],
+        smallest,
+        first_of_each,
+    ),
+)  # fmt: skip
+SIZES = Stage("sizes", 1, "s", Config, measure, "filter", reads=(SOURCE,), writes=(SIZE,))
+STAGES = {stage.name: stage for stage in (NUMBERS, UNIQUE, SIZES)}
+
+
+@dataclass
+class Heard:
+    """A listener that remembers."""
+
+    lines: list[str] = field(default_factory=list)
+    reports: dict[str, StepReport] = field(default_factory=dict)
+
+    def opened(self, step: KeyedStep, parts: int, done: int, reused: StepReport | None) -> None:
+        self.lines.append(f"{step.step.name} {'reused' if reused else f'{done}/{parts}'}")
+        if reused:
+            self.reports[step.step.name] = reused
+
+    def part_done(self, step: KeyedStep, report: PartReport) -> None:
+        pass
+
+    def closed(self, step: KeyedStep, report: StepReport) -> None:
+        self.reports[step.step.name] = report
+
+    def warn(self, message: str) -> None:
+        self.lines.append(f"warning {message}")
+
+    def tick(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.runtime.worker.find_stage", STAGES.__getitem__)
+    CALLS.clear()
+
+
+def recipe(part_rows: int) -> Recipe:
+    return Recipe.model_validate(
+        {
+            "name": "t",
+            "seed": 7,
+            "stages": [{"stage": "numbers"}],
+            "export": [{"config": "dpo"}],
+            "placement": {"workers": 0, "part_rows": part_rows},
+        }
+    )
+
+
+def run(
+    tmp_path: Path,
+    *chain: tuple[Stage[Config], Config],
+    part_rows: int = 4,
+    stop_asked: Callable[[], bool] = lambda: False,
+) -> tuple[Heard, list[KeyedStep]]:
+    keyed: list[KeyedStep] = []
+    for number, (stage, config) in enumerate(chain):
+        key = digest(*(k.key for k in keyed), stage.name, config.model_dump_json())
+        step = Step(number, stage.name, stage, config, ())
+        feed = stage.feed(config) if stage.feed else None
+        parent = number - 1 if number else None
+        folder = StepFolder.at(tmp_path, number, stage.name, key)
+        keyed.append(KeyedStep(number, step, key, folder, parent, {}, feed))
+    heard = Heard()
+    plan = Plan(recipe(part_rows), tmp_path, (), ())
+    executor = InlineExecutor(lambda message: None)
+    Runner(plan, keyed, lambda: executor, heard, stop_asked).run()
+    return heard, keyed
+
+
+def rows_of(step: KeyedStep) -> list[dict[str, Any]]:
+    return [row for table in step.folder.tables() for row in table.to_pylist()]
+
+
+def test_rows_flow_through_parts_and_are_accounted_for(tmp_path: Path) -> None:
+    heard, steps = run(tmp_path, (NUMBERS, Config()), (SIZES, Config(reject_code="short")))
+    sizes = heard.reports["sizes"]
+    rejected = sum(int(row["row_id"], 16) % 3 == 0 for row in rows_of(steps[0]))
+    assert 0 < rejected < 10
+    assert (sizes.rows_in, sizes.rows_out, sizes.lost) == (10, 10 - rejected, rejected)
+    assert sizes.rejects == {"short": rejected}
+    assert CALLS == [4, 4, 2]
+
+
+def test_the_rows_do_not_depend_on_the_size_of_parts(tmp_path: Path) -> None:
+    chain = ((UNIQUE, Config()), (SIZES, Config()))
+    _, small = run(tmp_path / "small", *chain, part_rows=3)
+    _, large = run(tmp_path / "large", *chain, part_rows=100)
+    assert rows_of(small[1]) == rows_of(large[1])
+
+
+def test_a_dataset_pass_sees_all_parts(tmp_path: Path) -> None:
+    heard, steps = run(tmp_path, (UNIQUE, Config()), part_rows=3)
+    assert sorted(row["source"] for row in rows_of(steps[0])) == ["s0", "s1", "s2"]
+    assert heard.reports["unique"].rejects == {"repeated": 7}
+    assert not steps[0].folder.drafts().path.exists()
+
+
+def test_a_second_run_does_nothing(tmp_path: Path) -> None:
+    chain = ((NUMBERS, Config()), (SIZES, Config()))
+    run(tmp_path, *chain)
+    CALLS.clear()
+    heard, _ = run(tmp_path, *chain)
+    assert heard.lines == ["numbers reused", "sizes reused"]
+    assert CALLS == []
+
+
+def test_changing_the_last_stage_runs_only_the_last_stage(tmp_path: Path) -> None:
+    run(tmp_path, (NUMBERS, Config()), (SIZES, Config()))
+    heard, _ = run(tmp_path, (NUMBERS, Config()), (SIZES, Config(reject_code="short")))
+    assert heard.lines == ["numbers reused", "sizes 0/3"]
+
+
+def test_stopping_keeps_what_is_done_and_resuming_does_the_rest(tmp_path: Path) -> None:
+    chain = ((NUMBERS, Config()), (SIZES, Config()))
+    with pytest.raises(Interrupted):
+        run(tmp_path, *chain, stop_asked=lambda: len(CALLS) == 1)
+    assert CALLS == [4]
+    heard, steps = run(tmp_path, *chain)
+    assert heard.lines == ["numbers reused", "sizes 1/3"]
+    assert CALLS == [4, 4, 2]
+    _, fresh = run(tmp_path / "fresh", *chain)
+    assert rows_of(steps[1]) == rows_of(fresh[1])
+
+
+def test_a_damaged_part_is_noticed_and_made_again(tmp_path: Path) -> None:
+    chain = ((NUMBERS, Config()), (SIZES, Config()))
+    _, steps = run(tmp_path, *chain)
+    before = rows_of(steps[1])
+    path = steps[1].folder.rows_path(1)
+    path.write_bytes(path.read_bytes()[:-8])
+    CALLS.clear()
+    heard, steps = run(tmp_path, *chain)
+    assert heard.lines[1].startswith("warning sizes: files changed")
+    assert CALLS == [4]
+    assert rows_of(steps[1]) == before
+
+
+def test_an_error_in_a_stage_names_the_stage_and_the_part(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"`sizes`.*part 0.*ZeroDivisionError: oh"):
+        run(tmp_path, (NUMBERS, Config()), (SIZES, Config(raises="oh")))
+
+
+def test_too_many_engine_failures_end_the_run_and_are_tried_again(tmp_path: Path) -> None:
+    chain = ((NUMBERS, Config()), (SIZES, Config(reject_code="engine_timeout")))
+    with pytest.raises(TooManyLosses, match=r"`sizes` lost \d of 10 rows.*allows 10%"):
+        run(tmp_path, *chain)
+    CALLS.clear()
+    with pytest.raises(TooManyLosses):
+        run(tmp_path, *chain)
+    assert CALLS, "parts with failures are made again"
+
+
+def test_no_rows_are_no_trouble(tmp_path: Path) -> None:
+    heard, _ = run(tmp_path, (UNIQUE, Config(rows=0)), (SIZES, Config()))
+    assert heard.reports["sizes"].rows_out == 0
