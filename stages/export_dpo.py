@@ -102,7 +102,7 @@ def refuse_untrainable(row: Row) -> None:
 STAGE = Stage(
     name="export_dpo",
     version=1,
-    summary="Rows for DPO trainers: prompt, chosen, rejected",
+    summary="Write rows for DPO trainers: prompt, chosen, rejected",
     config=Config,
     run=run,
     effect="map",

@@ -243,7 +243,7 @@ def _covered(words: list[str], n: int, starts: list[int]) -> float:
 STAGE = Stage(
     name="filter_rules",
     version=1,
-    summary="Drops answers and prompts by length, truncation, refusal and repetition.",
+    summary="Drop answers and prompts by length, truncation, refusal and repetition",
     config=Config,
     run=run,
     effect="filter",

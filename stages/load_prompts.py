@@ -261,7 +261,7 @@ def feed(config: Config) -> Records:
 STAGE = Stage(
     name="load_prompts",
     version=1,
-    summary="Prompts from files or a Hugging Face dataset.",
+    summary="Read prompts from files or a Hugging Face dataset",
     config=Config,
     run=run,
     effect="source",

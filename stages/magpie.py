@@ -281,7 +281,7 @@ def _prompts(config: Config) -> tuple[str, ...]:
 STAGE = Stage(
     name="magpie",
     version=1,
-    summary="Extracts prompts from an aligned model.",
+    summary="Extract prompts from an aligned model (Magpie)",
     config=Config,
     run=run,
     effect="source",

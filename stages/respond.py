@@ -219,7 +219,7 @@ def _needs(config: Config) -> tuple[Need, ...]:
 STAGE = Stage(
     name="respond",
     version=1,
-    summary="Samples answers from one model or several.",
+    summary="Sample answers from one model or several",
     config=Config,
     run=run,
     effect="map",
