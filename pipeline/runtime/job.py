@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.dataset.publish import publish_dataset
+from pipeline.dataset.write import refuse_foreign
 from pipeline.files import write_json
 from pipeline.recipe.plan import Plan
 from pipeline.runtime.executors import DaskExecutor, Executor, InlineExecutor
@@ -48,6 +49,7 @@ def run_job(plan: Plan, out: Path, resume: Resume, progress: Progress) -> Summar
 
 
 def _prepare(steps: Iterable[KeyedStep], out: Path, resume: Resume) -> None:
+    refuse_foreign(out / "dataset")  # now, not after hours of generating
     begun = [step for step in steps if step.folder.path.exists()]
     if resume == "always" and not begun:
         raise InputError(

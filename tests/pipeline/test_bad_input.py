@@ -135,3 +135,4 @@ def test_a_dataset_that_is_not_ours_is_left_alone(bench: Bench) -> None:
     assert code == 2
     assert "dataset" in errors
     assert (foreign / "precious.parquet").read_text() == "mine"
+    assert list(bench.out.glob("work/0*")) == [], "refused before any work"
