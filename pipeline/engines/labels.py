@@ -59,8 +59,8 @@ def _from_tokens(
 
 
 def _from_scores(request: LabelRequest, score: Scorer) -> LabelProbs | Failure:
-    if not request.labels:
-        return Failure(request.request_id, "bad_request", "no label to choose from")
+    if not request.labels or not all(request.labels):
+        return Failure(request.request_id, "bad_request", "no label, or an empty one, to weigh")
     asked = [ScoreRequest(request.request_id, request.prompt, label) for label in request.labels]
     scores: list[Score] = []
     for answer in score(asked):

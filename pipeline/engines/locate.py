@@ -6,7 +6,6 @@ A name is, in this order: a bundled alias, a local folder, a Hugging Face Hub id
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,23 +61,29 @@ def _looks_like_path(name: str) -> bool:
 def _hub_commit(name: str, revision: str | None) -> str:
     """The commit that a hub id and revision stand for now, from the hub or its local cache."""
     try:
-        from huggingface_hub import HfApi, constants, snapshot_download
+        from huggingface_hub import HfApi, constants, errors, snapshot_download
     except ModuleNotFoundError as error:
         raise InputError(
             f"model `{name}` is on the Hugging Face Hub, and huggingface_hub is not installed. "
             'Install an engine: pip install "prefmill[transformers]"'
         ) from error
     if not constants.is_offline_mode():
-        # Whatever keeps the hub from answering, the local cache may still know the model.
-        with suppress(Exception):
+        try:
             return str(HfApi().model_info(name, revision=revision).sha)
+        except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
+            raise InputError(
+                f"the Hugging Face Hub does not give model `{name}` (revision "
+                f"{revision or 'default'}): {error}. Check the name, or log in if it is gated."
+            ) from error
+        except Exception:  # unreachable in one of many ways: the local cache may know the model
+            pass
     try:
         return Path(snapshot_download(name, revision=revision, local_files_only=True)).name
     except (OSError, ValueError) as error:  # the hub's own errors derive from these
         raise InputError(
-            f"model `{name}` (revision {revision or 'default'}) is neither on the hub, as far as "
-            f"it can be reached, nor in its local cache. Check the name; without a network give a "
-            f"local folder or one of: {', '.join(ALIASES)}."
+            f"model `{name}` (revision {revision or 'default'}) is not in the local cache of the "
+            "Hugging Face Hub, and the hub cannot be reached. Without a network give a local "
+            f"folder or one of: {', '.join(ALIASES)}."
         ) from error
 
 

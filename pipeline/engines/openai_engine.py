@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
-from pipeline.engines.bundled import ALIASES
 from pipeline.engines.locate import locate
 from pipeline.engines.openai_chat import ServerChat
 from pipeline.engines.openai_http import Call, RequestFailed, Server, Sleep, Transport
@@ -118,10 +117,11 @@ class OpenAIGenerator:
 def resolve_openai(
     role: str, entry: ModelEntry, placement: ModelPlacement, base: Path
 ) -> ModelSpec:
-    """Settle what will be asked of the server; talks to nobody.
+    """Settle what will be asked of the server, without asking it.
 
     Raises:
-        InputError: the placement names no usable server, or `completions` lacks a tokenizer.
+        InputError: the placement names no usable server, or `completions` lacks a tokenizer, or
+            there is no such tokenizer.
     """
     _check_url(role, placement.base_url)
     if entry.api == "completions" and entry.tokenizer is None:
@@ -130,13 +130,13 @@ def resolve_openai(
             "prompts are rendered here, with its chat template"
         )
     is_chat = entry.api == "chat" or entry.tokenizer is None
-    tokenizer, tokenizer_digest = ("", "") if is_chat else _find_tokenizer(entry, base)
+    tokenizer = None if is_chat else locate(entry.tokenizer or "", None, base)
     identity = digest(
         "openai",
         entry.model,
         entry.revision or "",
         "chat" if is_chat else "completions",
-        tokenizer_digest,
+        tokenizer.fingerprint if tokenizer else "",
         entry.chat_template or "",
     )
     return ModelSpec(
@@ -148,7 +148,8 @@ def resolve_openai(
         revision=None,
         capabilities=CHAT if is_chat else COMPLETIONS,
         fingerprint=f"openai-{identity}",
-        tokenizer_path=tokenizer,
+        tokenizer_path=tokenizer.path if tokenizer else "",
+        tokenizer_revision=tokenizer.revision if tokenizer else None,
     )
 
 
@@ -188,18 +189,6 @@ def _read_tokenizer(spec: ModelSpec) -> tuple[Any, ChatFormat]:
         return None, ServerChat(spec.role)
     tokenizer = tokenizer_of(spec)
     return tokenizer, chat_format(spec, tokenizer)
-
-
-def _find_tokenizer(entry: ModelEntry, base: Path) -> tuple[str, str]:
-    """Where the tokenizer is, and what stands for it in the fingerprint.
-
-    A hub id stands for itself: asking the hub for its commit would be talking to somebody.
-    """
-    name = entry.tokenizer or ""
-    if name in ALIASES or (base / name).is_dir():
-        located = locate(name, None, base)
-        return located.path, located.fingerprint
-    return name, name
 
 
 def _check_url(role: str, base_url: str | None) -> None:

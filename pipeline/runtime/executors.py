@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.worker import PartTask, perform
 
 _TOPIC = "prefmill-progress"
+_CLOSE_TIMEOUT_S = 20
+"""An engine frees its device in less; a worker that needs longer is not going to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +136,23 @@ class DaskExecutor:
         """Close engines, workers and the cluster; workers that are busy are killed."""
         if not self._in_flight:
             # Before Dask stops the workers, which gives them less time than an engine may need.
-            self._client.run(close_models)
+            self._close_models()
         self._client.close()
         self._cluster.close(timeout=30)
+
+    def _close_models(self) -> None:
+        """Ask each worker to close its model; one that is dead or hangs is not waited for."""
+        from distributed import wait
+
+        # As tasks: `Client.run` raises if a worker has died and has no timeout if one hangs.
+        closing = [
+            self._client.submit(
+                close_models, workers=[worker], allow_other_workers=True, pure=False
+            )
+            for worker in self._client.nthreads()
+        ]
+        with self._client.as_current(), suppress(TimeoutError):
+            wait(closing, timeout=_CLOSE_TIMEOUT_S)
 
 
 def _outcome(task: PartTask, future: Any) -> Outcome:

@@ -57,10 +57,11 @@ class Hub:
 
     def __init__(self, commit: str | None, cached: str | None) -> None:
         self.commit, self.cached = commit, cached
+        self.trouble: Exception = RuntimeError("any transport's own error")
 
     def model_info(self, name: str, revision: str | None) -> SimpleNamespace:
         if self.commit is None:
-            raise ConnectionError("unreachable")
+            raise self.trouble
         return SimpleNamespace(sha=self.commit)
 
     def snapshot_download(self, name: str, revision: str | None, local_files_only: bool) -> str:
@@ -94,5 +95,14 @@ def test_an_unreachable_hub_leaves_the_local_cache(hub: Hub, tmp_path: Path) -> 
 
 def test_a_model_that_is_nowhere_is_one_clear_error(hub: Hub, tmp_path: Path) -> None:
     hub.commit = hub.cached = None
-    with pytest.raises(InputError, match=r"`org/name` \(revision v1\) is neither on the hub"):
+    with pytest.raises(InputError, match=r"`org/name` \(revision v1\) is not in the local cache"):
         locate("org/name", "v1", tmp_path)
+
+
+def test_a_model_that_the_hub_refuses_is_not_taken_from_the_cache(hub: Hub, tmp_path: Path) -> None:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    hub.commit = None
+    hub.trouble = RepositoryNotFoundError.__new__(RepositoryNotFoundError)
+    with pytest.raises(InputError, match="does not give model `org/name`"):
+        locate("org/name", None, tmp_path)

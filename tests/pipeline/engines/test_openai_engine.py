@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.engines import openai_engine
 from pipeline.engines.base import LoadedModel, ModelSpec
+from pipeline.engines.locate import Located, locate
 from pipeline.engines.openai_engine import CHAT, COMPLETIONS, open_openai, resolve_openai
 from pipeline.engines.plain_chat import PlainChat
 from schemas.errors import EngineDied, EngineUnavailable, InputError
@@ -44,8 +45,15 @@ class Letters:
         return [BOS, *ids] if add_special_tokens else ids
 
 
+def found(name: str, revision: str | None, base: Path) -> Located:
+    """Any name is a tokenizer on the hub, a folder is itself."""
+    folder = (base / name).is_dir()
+    return locate(name, revision, base) if folder else Located(name, f"commit-of-{name}", name)
+
+
 @pytest.fixture(autouse=True)
 def letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_engine, "locate", found)
     monkeypatch.setattr(openai_engine, "tokenizer_of", lambda spec: Letters())
     monkeypatch.setattr(openai_engine, "chat_format", lambda spec, tokenizer: PlainChat())
 
@@ -132,6 +140,11 @@ def test_a_tokenizer_decides_the_endpoint(entry: Json, capabilities: frozenset[s
     spec = resolved("http://host/v1", entry=entry)
     assert spec.capabilities == capabilities
     assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+def test_the_tokenizer_is_pinned_to_its_commit() -> None:
+    spec = resolved("http://127.0.0.1:1/v1", entry={"tokenizer": "t"})
+    assert (spec.tokenizer_path, spec.tokenizer_revision) == ("t", "commit-of-t")
 
 
 def test_completions_need_a_tokenizer() -> None:

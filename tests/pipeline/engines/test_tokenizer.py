@@ -87,9 +87,14 @@ def test_no_label_and_no_engine_answer_are_failures() -> None:
     def fails(requests: list[ScoreRequest]) -> list[Score | Failure]:
         return [Failure(r.request_id, "timeout", "m") for r in requests]
 
-    requests = [LabelRequest("none", Prompt("a"), ()), LabelRequest("f", Prompt("a"), ("A B",))]
-    none, failed = label_probs(requests, Tiny(adds_bos=True), next_tokens, fails)  # type: ignore[arg-type]
+    requests = [
+        LabelRequest("none", Prompt("a"), ()),
+        LabelRequest("blank", Prompt("a"), ("A", "")),
+        LabelRequest("f", Prompt("a"), ("A B",)),
+    ]
+    none, blank, failed = label_probs(requests, Tiny(adds_bos=True), next_tokens, fails)  # type: ignore[arg-type]
     assert isinstance(none, Failure)
-    assert none.kind == "bad_request"
+    assert isinstance(blank, Failure)
+    assert (none.kind, blank.kind) == ("bad_request", "bad_request")
     assert isinstance(failed, Failure)
     assert failed.kind == "timeout"
