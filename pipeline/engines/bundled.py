@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.engines.cache import cache_folder
+from pipeline.engines.cache import cache_folder, remembered_digest
 from pipeline.files import file_digest, read_json, write_json
 from schemas.errors import InputError
 
@@ -72,7 +72,7 @@ def bundled_folder(bundled: Bundled) -> Path:
     from filelock import FileLock
 
     source = gguf_path(bundled)
-    digest = file_digest(source)
+    digest = remembered_digest(source)
     folder = cache_folder() / "models" / f"{bundled.alias}-{_FORMAT}-{digest[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):

@@ -5,18 +5,15 @@ A name is, in this order: a bundled alias, a local folder, a Hugging Face Hub id
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.engines.bundled import ALIASES, gguf_path
-from pipeline.engines.cache import cache_folder
-from pipeline.files import file_digest, read_json, write_json
+from pipeline.engines.cache import remembered_digest
 from schemas.errors import InputError
 from schemas.ids import digest
 
 _SEMANTIC_FILES = (".json", ".jinja", ".model", ".txt", ".safetensors", ".bin", ".gguf", ".py")
-_LARGE_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ def locate(name: str, revision: str | None, base: Path) -> Located:
         InputError: there is no such folder, or no such model on the hub or in its local cache.
     """
     if name in ALIASES:
-        return Located(name, None, file_digest(gguf_path(ALIASES[name])))
+        return Located(name, None, remembered_digest(gguf_path(ALIASES[name])))
     for folder in (base / Path(name).expanduser(), Path(name).expanduser()):
         if folder.is_dir():
             return Located(str(folder.resolve()), None, folder_digest(folder))
@@ -92,20 +89,4 @@ def folder_digest(folder: Path) -> str:
     files = sorted(path for path in folder.iterdir() if path.suffix in _SEMANTIC_FILES)
     if not files:
         raise InputError(f"{folder} holds no model: no configuration and no weights in it.")
-    return digest(*(part for path in files for part in (path.name, _digest_once(path))))
-
-
-def _digest_once(path: Path) -> str:
-    """Digest of a file; a large one is read once and remembered while size and time stay."""
-    status = path.stat()
-    if status.st_size < _LARGE_BYTES:
-        return file_digest(path)
-    seen = digest(str(path.resolve()), status.st_size, status.st_mtime_ns)
-    memory = cache_folder() / "digests" / f"{seen}.json"
-    remembered = read_json(memory)
-    if remembered is not None:
-        return str(remembered["digest"])
-    found = file_digest(path)
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    write_json(memory, {"path": os.fspath(path), "digest": found})
-    return found
+    return digest(*(part for path in files for part in (path.name, remembered_digest(path))))

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from pipeline.dataset.publish import publish_dataset
 from pipeline.dataset.write import refuse_foreign
 from pipeline.files import write_json
 from pipeline.recipe.plan import Plan
@@ -18,6 +17,7 @@ from pipeline.runtime.interrupt import StopSwitch
 from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models
 from pipeline.runtime.lock import output_folder
 from pipeline.runtime.progress import Progress
+from pipeline.runtime.publish import publish_dataset
 from pipeline.runtime.run import Runner, describe
 from pipeline.runtime.summary import StepLine, Summary
 from schemas.errors import GateFailed, InputError, Interrupted

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pipeline.inputs.sources import inputs_ready, open_source
 from pipeline.recipe.plan import Plan
 from pipeline.runtime import state
 from pipeline.runtime.executors import Executor, Outcome
 from pipeline.runtime.keyed import KeyedStep
+from pipeline.runtime.sources import inputs_ready, open_source
 from pipeline.runtime.store import PartReport, StepReport
 from pipeline.runtime.worker import PartTask, Phase
 from schemas.errors import EngineDied, Interrupted, TooManyLosses

@@ -66,9 +66,33 @@ def test_imports_are_absolute_and_point_one_way(path: Path) -> None:
         assert top != "tests", f"line {line}: imports the tests"
 
 
+ROOMS = {
+    "files": set(),
+    "recipe": set(),
+    "inputs": {"files"},
+    "engines": {"files"},
+    "dataset": {"files"},
+    "runtime": {"files", "recipe", "inputs", "engines", "dataset"},
+    "cli": {"recipe", "runtime"},
+}
+"""The rooms of `pipeline/`, and the rooms that each may use."""
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if "pipeline" in relative(p)], ids=relative)
+def test_the_rooms_of_the_pipeline_stand_on_each_other_in_one_order(path: Path) -> None:
+    own = path.relative_to(ROOT / "pipeline").with_suffix("").parts[0]
+    for line, module in imports(path):
+        if module.startswith("pipeline."):
+            assert room(module) in {own, *ROOMS[own]}, f"line {line}: {own} uses {module}"
+
+
 def test_the_engine_vllm_has_one_door() -> None:
     users = [relative(p) for p in FILES if any(m.split(".")[0] == "vllm" for _, m in imports(p))]
-    assert users in ([], ["pipeline/engines/vllm_engine.py"])
+    assert users == ["pipeline/engines/vllm_engine.py"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
