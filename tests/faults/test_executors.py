@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from pipeline.engines.resolve import resolve_model
+from pipeline.runtime import executors
 from pipeline.runtime.executors import DaskExecutor, Executor, InlineExecutor, Outcome
 from pipeline.runtime.store import PartReport, StepFolder
 from pipeline.runtime.worker import PartTask
@@ -96,6 +97,22 @@ def test_a_worker_that_dies_is_told_replaced_and_leaves_nothing(tmp_path: Path, 
         executor.submit(task(tmp_path))
         assert outcome_of(executor).error is None
         family = psutil.Process().children(recursive=True)
+    finally:
+        executor.close()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not [p for p in alive if "resource_tracker" not in " ".join(p.cmdline())]
+
+
+@pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "hung"])
+def test_a_worker_that_cannot_answer_does_not_keep_the_executor_from_closing(
+    harm: signal.Signals, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "_CLOSE_TIMEOUT_S", 1)
+    executor = DaskExecutor(1, told.append)
+    (pid,) = executor._client.run(os.getpid).values()
+    family = psutil.Process().children(recursive=True)
+    try:
+        os.kill(pid, harm)
     finally:
         executor.close()
     _, alive = psutil.wait_procs(family, timeout=20)

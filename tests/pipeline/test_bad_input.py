@@ -117,6 +117,16 @@ def test_an_output_that_is_a_file_is_refused(bench: Bench, tmp_path: Path) -> No
     assert target.read_text() == "mine"
 
 
+def test_an_output_that_cannot_be_made_is_refused(bench: Bench, tmp_path: Path) -> None:
+    # A file stands where a parent is needed: refused to every user, root included.
+    (tmp_path / "a-file").write_text("mine")
+    code, errors = bench.run(out=tmp_path / "a-file" / "out")
+    assert code == 2
+    assert "a-file/out cannot be made: Not a directory. Choose another --out." in errors
+    assert "Traceback" not in errors
+    assert (tmp_path / "a-file").read_text() == "mine"
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(bench: Bench, tmp_path: Path) -> None:
     target = tmp_path / "thesis"
     target.mkdir()

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline.cli.main import main
+from tests.support import run_recipe
 
 SCRIPTED = Path(__file__).parents[2] / "configs" / "scripted.yaml"
 
@@ -71,6 +73,33 @@ def test_the_dataset_does_not_depend_on_the_size_of_parts(
         run_json(capsys, folder, "--set", f"placement.part_rows={part_rows}")
         datasets.append(files_of(folder))
     assert datasets[0] == datasets[1] == datasets[2]
+
+
+def test_the_dataset_does_not_depend_on_the_order_of_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def turned(value: Any) -> Any:
+        """The same mappings, their keys last to first; the order of lists has a meaning."""
+        if isinstance(value, dict):
+            return {key: turned(value[key]) for key in reversed(value)}
+        return [turned(item) for item in value] if isinstance(value, list) else value
+
+    recipe = tmp_path / "turned.yaml"
+    content = yaml.safe_load(SCRIPTED.read_text(encoding="utf-8"))
+    recipe.write_text(yaml.safe_dump(turned(content), sort_keys=False), encoding="utf-8")
+    assert recipe.read_text(encoding="utf-8").startswith("placement:")
+    run_json(capsys, tmp_path / "as-written")
+    run_json(capsys, tmp_path / "turned", recipe=recipe)
+    assert files_of(tmp_path / "turned") == files_of(tmp_path / "as-written") != {}
+
+
+@pytest.mark.faults
+def test_workers_say_nothing_of_their_own(out: Path) -> None:
+    """In a process of its own: what Dask logs goes around pytest's capture."""
+    summary, said = run_recipe(SCRIPTED, out, "--set", "placement.workers=1")
+    assert [line.split(":")[0] for line in said.splitlines()] == [
+        step["step"] for step in summary["steps"]
+    ]
 
 
 @pytest.mark.faults
