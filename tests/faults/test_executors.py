@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,19 @@ def task(folder: Path, stage: str = "magpie", part: int = 0) -> PartTask:
     )
 
 
+def workers_here() -> list[psutil.Process]:
+    """The processes below this one, without multiprocessing's tracker, which lives as long as it.
+
+    One that is gone already cannot be asked for its command.
+    """
+    family = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "resource_tracker" not in " ".join(process.cmdline()):
+                family.append(process)
+    return family
+
+
 def outcome_of(executor: Executor) -> Outcome:
     while (outcome := executor.wait(1.0)) is None:
         pass
@@ -96,11 +110,11 @@ def test_a_worker_that_dies_is_told_replaced_and_leaves_nothing(tmp_path: Path, 
         assert outcome_of(executor).died
         executor.submit(task(tmp_path))
         assert outcome_of(executor).error is None
-        family = psutil.Process().children(recursive=True)
+        family = workers_here()
     finally:
         executor.close()
     _, alive = psutil.wait_procs(family, timeout=20)
-    assert not [p for p in alive if "resource_tracker" not in " ".join(p.cmdline())]
+    assert not alive
 
 
 @pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "hung"])
@@ -110,10 +124,10 @@ def test_a_worker_that_cannot_answer_does_not_keep_the_executor_from_closing(
     monkeypatch.setattr(executors, "_CLOSE_TIMEOUT_S", 1)
     executor = DaskExecutor(1, told.append)
     (pid,) = executor._client.run(os.getpid).values()
-    family = psutil.Process().children(recursive=True)
+    family = workers_here()
     try:
         os.kill(pid, harm)
     finally:
         executor.close()
     _, alive = psutil.wait_procs(family, timeout=20)
-    assert not [p for p in alive if "resource_tracker" not in " ".join(p.cmdline())]
+    assert not alive

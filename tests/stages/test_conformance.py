@@ -92,6 +92,7 @@ def test_the_record_is_named_like_its_file(stage: Stage[Any]) -> None:
     assert stage.config is module.Config
     assert stage.summary
     assert "\n" not in stage.summary
+    assert stage.summary[0].isupper() and not stage.summary.endswith(".")
     assert (stage.effect == "source") == (stage.feed is not None)
 
 
