@@ -105,7 +105,9 @@ class DaskExecutor:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                # Without a port Dask takes 8787, and says so where another run has it.
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
                 memory_limit=0,  # an engine's memory is not Dask's to manage
                 preload=["pipeline.runtime.worker_setup"],
                 silence_logs=logging.CRITICAL,  # what matters is told by our own messages

@@ -1,6 +1,8 @@
 """`run`, `status` and `preview` end to end, with a scripted model in this process."""
 
 import json
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +97,15 @@ def test_the_dataset_does_not_depend_on_the_order_of_keys(
 
 @pytest.mark.faults
 def test_workers_say_nothing_of_their_own(out: Path) -> None:
-    """In a process of its own: what Dask logs goes around pytest's capture."""
-    summary, said = run_recipe(SCRIPTED, out, "--set", "placement.workers=1")
+    """Nor where another run is going on: Dask's usual port is taken.
+
+    In a process of its own: what Dask logs goes around pytest's capture.
+    """
+    with socket.socket() as taken:
+        with suppress(OSError):  # then somebody else holds it, which is as good
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        summary, said = run_recipe(SCRIPTED, out, "--set", "placement.workers=1")
     assert [line.split(":")[0] for line in said.splitlines()] == [
         step["step"] for step in summary["steps"]
     ]
