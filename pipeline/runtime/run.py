@@ -145,7 +145,7 @@ class Runner:
         parts = range(len(sizes))
         done = frozenset(part for part in parts if step.folder.part_report(part))
         if step.parent is None and not inputs_ready(step, set(parts) - done):
-            self._cut(step)
+            self._cut(step, part_rows=sizes[0])  # as before, whatever the recipe says by now
         drafts = step.folder.drafts()
         drafted = frozenset(part for part in parts if drafts.part_report(part))
         self._sketches.clear()
@@ -153,11 +153,12 @@ class Runner:
         self.listener.opened(step, len(sizes), len(done), None)
         return state.Opened(step.number, len(sizes), drafted, done)
 
-    def _cut(self, step: KeyedStep) -> list[int]:
+    def _cut(self, step: KeyedStep, part_rows: int | None = None) -> list[int]:
         """A source is cut by the recipe's part size; any other step takes its parent's parts."""
         recipe = self.plan.recipe
         if step.parent is None:
-            return open_source(step, self.plan.base, recipe.placement.part_rows, recipe.seed)
+            size = part_rows or recipe.placement.part_rows
+            return open_source(step, self.plan.base, size, recipe.seed)
         parent = self.steps[step.parent].folder
         manifest = parent.manifest()
         assert manifest is not None, "steps run in order"

@@ -204,3 +204,24 @@ def test_preview_shows_rows_step_by_step_and_leaves_nothing(
     assert "== magpie: 2 rows" in shown
     assert "== pair:" in shown
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_source_is_mended_as_it_was_cut(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts = [{"prompt": f"What is {n} times {n}?"} for n in range(9)]
+    (tmp_path / "prompts.jsonl").write_text("\n".join(map(json.dumps, prompts)))
+    recipe = tmp_path / "recipe.yaml"
+    text = SCRIPTED.read_text()
+    recipe.write_text(
+        text.replace(
+            "{stage: magpie, model: policy, rows: 24}", "{stage: load_prompts, path: prompts.jsonl}"
+        )
+    )
+    run_json(capsys, out, "--set", "placement.part_rows=4", recipe=recipe)
+    before = files_of(out)
+    (part,) = out.glob("work/00-load_prompts-*/part-00001.arrow")
+    part.write_bytes(b"")
+    run_json(capsys, out, "--set", "placement.part_rows=100", recipe=recipe)
+    assert files_of(out) == before
+    assert part.stat().st_size > 0

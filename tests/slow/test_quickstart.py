@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_a_killed_worker_takes_its_engine_with_it_and_the_run_goes_on(tmp_path: 
     errors = tmp_path / "errors"
     with errors.open("w") as stream, subprocess.Popen(command, stderr=stream) as process:
         while "tokens/s" not in errors.read_text() and process.poll() is None:
-            pass  # until the engine in the worker is generating
+            time.sleep(0.1)  # until the engine in the worker is generating
         family = psutil.Process(process.pid).children(recursive=True)
         worker = next(p for p in family if "dask worker" in " ".join(p.cmdline()))
         belonging = worker.children(recursive=True)
