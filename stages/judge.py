@@ -31,6 +31,7 @@ from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import JUDGEMENTS, MESSAGES, RESPONSES, ROW_ID, SCORES
 from schemas.layouts import same_text
 from schemas.models import Failure, LabelProbs, LabelRequest, Message
+from schemas.rejects import engine_code, lost_row
 from schemas.stage import Context, ModelRole, Need, Stage, StageConfig
 
 
@@ -142,7 +143,7 @@ def _outcome(
         else:
             both.append(answer)
     if failures:
-        return match.reject(f"engine_{failures[0].kind}", failures[0].message, failures[0].raw)
+        return match.reject(engine_code(failures[0]), failures[0].message, failures[0].raw)
     mass = min(answer.mass for answer in both)
     # No mass at all has no ratio either, whatever the limit.
     if mass == 0 or mass < config.min_label_mass:
@@ -192,13 +193,13 @@ def _labelled(row: Row, judgements: list[Row], labeller: str) -> dict[str, Any]:
 
 def _lost(row: Row, causes: list[Reject]) -> Reject:
     """A row none of whose pairs could be judged."""
-    failure = next((cause.code for cause in causes if cause.code.startswith("engine_")), None)
-    reasons = ", ".join(sorted({cause.code for cause in causes})) or "fewer than two answers"
-    return Reject(
+    return lost_row(
         row[ROW_ID.name],
-        failure or "no_judgement",
-        f"none of its {len(causes)} pairs could be judged: {reasons}",
-        "\n\n".join(response["text"] for response in row[RESPONSES.name]),
+        causes,
+        code="no_judgement",
+        what="pairs could be judged",
+        nothing="fewer than two answers",
+        raw="\n\n".join(response["text"] for response in row[RESPONSES.name]),
     )
 
 

@@ -31,6 +31,7 @@ from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import IMPLICIT_REWARDS, MESSAGES, RESPONSES, ROW_ID, SCORES
 from schemas.layouts import is_blank
 from schemas.models import Capability, Failure, Message, Score, ScoreRequest
+from schemas.rejects import engine_code, lost_row
 from schemas.stage import Context, ModelRole, Need, Stage, StageConfig
 
 
@@ -156,7 +157,7 @@ def _reward(response_id: str, labeller: str, policy: Score, reference: Score) ->
 
 def _reject(row: Row, response: Row, failure: Failure | None) -> Reject:
     """Turn one answer away; without a failure it was never asked about, for want of text."""
-    code = f"engine_{failure.kind}" if failure else "empty_text"
+    code = engine_code(failure) if failure else "empty_text"
     message = failure.message if failure else "an answer without text has no likelihood"
     raw = (failure and failure.raw) or response["text"]
     return Reject(row[ROW_ID.name], code, message, raw, response["response_id"])
@@ -181,13 +182,13 @@ def _labelled(row: Row, rewards: list[Row], beta: float) -> dict[str, Any]:
 
 def _lost(row: Row, causes: list[Reject]) -> Reject:
     """A row none of whose answers could be scored."""
-    failure = next((cause.code for cause in causes if cause.code.startswith("engine_")), None)
-    reasons = ", ".join(sorted({cause.code for cause in causes})) or "it has no answers"
-    return Reject(
+    return lost_row(
         row[ROW_ID.name],
-        failure or "no_scores",
-        f"none of its {len(causes)} answers could be scored: {reasons}",
-        "\n\n".join(response["text"] for response in row[RESPONSES.name]),
+        causes,
+        code="no_scores",
+        what="answers could be scored",
+        nothing="it has no answers",
+        raw="\n\n".join(response["text"] for response in row[RESPONSES.name]),
     )
 
 

@@ -34,6 +34,7 @@ from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import LINEAGE, MESSAGES, ROW_ID, SOURCE
 from schemas.ids import digest, row_seed
 from schemas.models import Failure, GenerateRequest, Generation, Message, Prompt, Sampling
+from schemas.rejects import engine_code
 from schemas.stage import Context, DatasetPass, ModelRole, Need, Positions, Stage, StageConfig
 
 FOLLOW_UP_PROMPT = "magpie_follow_up"
@@ -189,7 +190,7 @@ def _generate(
 
 def _instruction(draft: Draft, result: Generation | Failure, config: Config) -> Draft | Reject:
     if isinstance(result, Failure):
-        return Reject(draft.row_id, f"engine_{result.kind}", result.message, result.raw)
+        return Reject(draft.row_id, engine_code(result), result.message, result.raw)
     text = clean_instruction.normalise(result.text)
     problem = clean_instruction.problem_with(
         text, result.finish_reason, min_chars=config.min_chars, max_chars=config.max_chars
@@ -214,7 +215,7 @@ def _answer(
 
 def _answered(draft: Draft, result: Generation | Failure) -> Draft | Reject:
     if isinstance(result, Failure):
-        return Reject(draft.row_id, f"engine_{result.kind}", result.message, result.raw)
+        return Reject(draft.row_id, engine_code(result), result.message, result.raw)
     if result.finish_reason == "length":
         message = f"an answer between the turns was cut off after {result.n_tokens} tokens"
         return Reject(draft.row_id, "truncated", message, result.text)

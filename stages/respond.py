@@ -26,6 +26,7 @@ from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import MESSAGES, RESPONSES, ROW_ID
 from schemas.ids import child_id, row_seed
 from schemas.models import Failure, GenerateRequest, Generation, Message, Sampling
+from schemas.rejects import engine_code
 from schemas.stage import Context, ModelRole, Need, Stage, StageConfig
 
 Temperature = Annotated[float, Field(ge=0, le=10)]
@@ -199,7 +200,7 @@ def _response(candidate: Candidate, result: Generation, model_name: str) -> Row:
 def _failed(candidate: Candidate, failure: Failure) -> Reject:
     return Reject(
         candidate.row_id,
-        f"engine_{failure.kind}",
+        engine_code(failure),
         f"{candidate.role}: {failure.message}",
         failure.raw or candidate.request.prompt.text or "",
         response_id=candidate.response_id,

@@ -14,8 +14,9 @@ from pipeline.runtime.executors import Executor, Outcome
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.sources import inputs_ready, open_source
 from pipeline.runtime.store import PartReport, StepReport
-from pipeline.runtime.worker import PartTask, Phase
+from pipeline.runtime.worker import PartTask
 from schemas.errors import EngineDied, Interrupted, TooManyLosses
+from schemas.rejects import is_engine_code
 from schemas.stage import Positions
 
 _TICK_S = 0.2
@@ -167,7 +168,7 @@ class Runner:
         step.folder.write_layout(sizes)
         return sizes
 
-    def _task(self, step: KeyedStep, phase: Phase, part: int) -> PartTask:
+    def _task(self, step: KeyedStep, phase: state.Phase, part: int) -> PartTask:
         sizes = self._sizes[step.number]
         source: Any = step.folder if step.parent is None else self.steps[step.parent].folder
         return PartTask(
@@ -219,7 +220,7 @@ class Runner:
             if part.failed:
                 step.folder.discard(part.part)
                 step.folder.drafts().discard(part.part)
-        reasons = {code: n for code, n in total.rejects.items() if code.startswith("engine_")}
+        reasons = {code: n for code, n in total.rejects.items() if is_engine_code(code)}
         raise TooManyLosses(
             f"step `{step.step.name}` lost {total.failed} of {total.rows_in} rows to engine "
             f"failures ({reasons}); the recipe allows {limit:.0%} (limits.max_failed_share). "

@@ -6,23 +6,23 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pipeline.engines.base import ModelSpec
 from pipeline.recipe.catalog import find_stage
 from pipeline.runtime.contract import check_survivors, project, settle
 from pipeline.runtime.model_pool import ModelPool, RunContext, Tell
+from pipeline.runtime.state import Phase
 from pipeline.runtime.store import PartReport, StepFolder, Usage, read_table, reject_table
-from schemas.batch import Batch, Reject
+from schemas.batch import Batch
 from schemas.columns import ROW_ID
 from schemas.errors import ContractError, PrefmillError
 from schemas.ids import source_id
+from schemas.rejects import is_engine_failure
 from schemas.stage import Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Phase = Literal["run", "sketch", "apply"]
 
 POOL = ModelPool()
 """The models open in this process. In a worker it outlives the part, so engines stay warm."""
@@ -151,11 +151,3 @@ def _report(task: PartTask, incoming: pa.Table, outgoing: Batch, started: float)
         usage=POOL.usage if task.phase == "run" else Usage(),
         seconds=time.perf_counter() - started,
     )
-
-
-def is_engine_failure(reject: Reject) -> bool:
-    """True if the row was lost because an engine could not serve it, not for what it says."""
-    return reject.code.startswith("engine_") and reject.code not in _ROWS_OWN_FAULT
-
-
-_ROWS_OWN_FAULT = frozenset(("engine_context_length", "engine_empty_prompt", "engine_bad_request"))
