@@ -163,7 +163,8 @@ class Runner:
         parent = self.steps[step.parent].folder
         manifest = parent.manifest()
         assert manifest is not None, "steps run in order"
-        reports = [parent.part_report(part) for part in range(manifest["parts"])]
+        # The parent was verified when it was opened, or has just been made.
+        reports = [parent.committed(part) for part in range(manifest["parts"])]
         sizes = [report.rows_out for report in reports if report is not None]
         step.folder.write_layout(sizes)
         return sizes
@@ -194,7 +195,7 @@ class Runner:
         return state.Decided(step.number)
 
     def _close(self, step: KeyedStep) -> state.Event:
-        found = [step.folder.part_report(part) for part in range(len(self._sizes[step.number]))]
+        found = [step.folder.committed(part) for part in range(len(self._sizes[step.number]))]
         reports = [report for report in found if report is not None]
         report = StepReport.of_parts(reports)
         self._refuse_losses(step, reports, report)

@@ -151,12 +151,18 @@ class StepFolder:
         write_json(self._part_manifest(report.part), {"key": self.key, **asdict(done)})
         return done
 
-    def part_report(self, part: int) -> PartReport | None:
-        """The report of a committed part; None if it is missing or its files changed since."""
+    def committed(self, part: int) -> PartReport | None:
+        """The report of a part as it was committed; None if it never was. Reads no rows."""
         manifest = read_json(self._part_manifest(part))
         if manifest is None or manifest.pop("key", None) != self.key:
             return None
-        report = PartReport.from_json(manifest)
+        return PartReport.from_json(manifest)
+
+    def part_report(self, part: int) -> PartReport | None:
+        """The report of a committed part; None if it is missing or its files changed since."""
+        report = self.committed(part)
+        if report is None:
+            return None
         for name, checksum in report.checksums.items():
             path = self.path / name
             if not path.exists() or file_digest(path) != checksum:

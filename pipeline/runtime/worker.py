@@ -121,7 +121,7 @@ def _apply(task: PartTask, stage: Stage[Any]) -> PartReport:
     draft = _draft(task)
     after = stage.dataset_pass.apply(draft, task.config, task.decision)
     check_survivors(draft.table, after, stage)
-    first = drafts.part_report(task.part)
+    first = drafts.committed(task.part)
     assert first is not None, "apply runs on committed drafts only"
     second = _report(task, draft.table, after, started)
     both = PartReport(
