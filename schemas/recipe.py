@@ -6,10 +6,24 @@ enters a key.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+ClusterKind = Literal[
+    "local",
+    "slurm",
+    "pbs",
+    "lsf",
+    "sge",
+    "htcondor",
+    "oar",
+    "kubernetes",
+    "ec2",
+    "fargate",
+    "azurevm",
+    "gcpvm",
+]
 EngineName = Literal["auto", "vllm", "transformers", "openai", "scripted"]
 ConcreteEngine = Literal["vllm", "transformers", "openai", "scripted"]
 
@@ -73,20 +87,82 @@ class ModelPlacement(_Strict):
         0.9, gt=0, le=1, description="Share of a GPU's memory that vLLM may take."
     )
     batch_size: int = Field(8, ge=1, description="For `engine: transformers`: rows per forward.")
+    workers: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Worker processes of its own, apart from the recipe's; None: it shares those, "
+        "and takes turns with the other models there.",
+    )
+    devices: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None,
+        description="GPUs of its own workers, `tensor_parallel` of them each, as `nvidia-smi` "
+        "numbers them.",
+    )
+    tensor_parallel: int = Field(
+        1, ge=1, le=64, description="For vLLM: over how many devices each copy is split."
+    )
+    hang_timeout_s: float = Field(
+        300.0,
+        gt=0,
+        description="Seconds without any progress of a local engine after which its worker is "
+        "killed and the work done again. Loading does not count.",
+    )
     timeout_s: float = Field(
         120.0, gt=0, description="For `engine: openai`: seconds to wait for one answer."
     )
     max_retries: int = Field(5, ge=0, description="For `engine: openai`: retries of a request.")
 
 
+class Cluster(_Strict):
+    """A Dask cluster that the run starts for itself and closes at its end."""
+
+    kind: ClusterKind = Field(
+        description="Who provides the workers. Batch systems need `dask-jobqueue`, `kubernetes` "
+        "needs `dask-kubernetes`, clouds need `dask-cloudprovider`."
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Passed to Dask's cluster class as they are, e.g. `queue`, `cores`, `memory`.",
+    )
+
+
 class Placement(_Strict):
     """Where the work runs."""
 
     workers: int = Field(
-        1, ge=0, description="Dask worker processes on this machine; 0 runs in this process."
+        1,
+        ge=0,
+        le=4096,
+        description="Dask worker processes; 0 runs in this process, one part at a time.",
+    )
+    devices: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None,
+        description="GPUs for the workers on this machine; None: all that no model has to itself.",
     )
     part_rows: int = Field(
-        256, ge=1, description="Rows per part: the unit that is committed, retried and resumed."
+        256,
+        ge=1,
+        le=10**6,
+        description="Rows per part: the unit that is committed, retried and resumed.",
+    )
+    parts_in_flight: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Parts that a worker has in hand at once, so that its engine never waits for "
+        "the last answers of one; None: as many as its engine can use.",
+    )
+    scheduler: str | None = Field(
+        None,
+        description="Address of a running Dask scheduler, e.g. `tcp://10.0.0.1:8786`, whose "
+        "workers do the work.",
+    )
+    cluster: Cluster | None = Field(None, description="A Dask cluster to start for this run.")
+    work: str | None = Field(
+        None,
+        description="Folder of the work in progress, any fsspec URL that all workers reach, e.g. "
+        "`s3://bucket/run`; None: `work` in the output folder.",
     )
     models: dict[str, ModelPlacement] = Field(
         default_factory=dict, description="By the names used in the recipe's `models`."
@@ -138,6 +214,12 @@ class Limits(_Strict):
 
     max_failed_share: float = Field(
         0.1, ge=0, le=1, description="Share of a stage's rows that may be lost to engine failures."
+    )
+    max_quarantined_parts: int = Field(
+        0,
+        ge=0,
+        description="Parts that may be given up because they killed their worker twice; their "
+        "rows become rejects.",
     )
 
 
