@@ -11,7 +11,7 @@ from pipeline.cli.tables import text_table
 from pipeline.recipe.compile import compile_recipe
 from pipeline.recipe.plan import Plan
 from pipeline.recipe.recipe_io import read_recipe
-from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models
+from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models, work_folder
 from schemas.stage import Positions
 
 _SHORT_KEY = 12
@@ -27,7 +27,7 @@ def handle(args: argparse.Namespace) -> int:
     """
     plan = compile_recipe(read_recipe(args.recipe, args.set, args.limit))
     out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
-    facts = plan_facts(plan, key_steps(plan, resolve_models(plan), out))
+    facts = plan_facts(plan, key_steps(plan, resolve_models(plan), work_folder(plan, out)))
     print(json.dumps(facts, indent=2, ensure_ascii=False) if args.json else _page(facts, out))
     return 0
 

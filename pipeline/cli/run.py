@@ -19,6 +19,7 @@ def handle(args: argparse.Namespace) -> int:
     from pipeline.runtime.progress import Progress
 
     out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
-    summary = run_job(plan, out, args.resume, Progress(sys.stderr, quiet=args.quiet))
+    progress = Progress(sys.stderr, quiet=args.quiet)
+    summary = run_job(plan, out, args.resume, progress, overwrite=args.overwrite)
     print(json.dumps(summary.as_json(), indent=2) if args.json else summary.as_text())
     return 0

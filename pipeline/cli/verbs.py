@@ -86,6 +86,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
         help="always: fail if there is nothing to resume; never: start afresh "
         "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="with --resume never: throw away the work there"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, only the summary")
     _json(parser, "the summary as JSON")
 

@@ -34,12 +34,17 @@ class Outcome:
     value: Any = None
     error: BaseException | None = None
     died: bool = False
+    cause: str = ""
 
 
 class Executor(Protocol):
     """Runs tasks."""
 
-    slots: int
+    dashboard_link: str | None
+
+    def workers(self) -> dict[str, int]:
+        """Live workers by group."""
+        ...
 
     def submit(self, task: PartTask) -> None:
         """Take on a task."""
@@ -57,7 +62,11 @@ class Executor(Protocol):
 class InlineExecutor:
     """Runs tasks in this process, one after another: for debugging, and for tiny jobs."""
 
-    slots = 1
+    dashboard_link: str | None = None
+
+    def workers(self) -> dict[str, int]:
+        """One: this process."""
+        return {"": 1}
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -89,7 +98,7 @@ class DaskExecutor:
     worker that is killed, nor workers this process.
     """
 
-    def __init__(self, workers: int, tell: Tell) -> None:
+    def __init__(self, workers: int, tell: Tell, lanes: int = 1) -> None:
         import dask
         from distributed import Client, LocalCluster
 
@@ -102,7 +111,7 @@ class DaskExecutor:
         with dask.config.set(settings):
             self._cluster = LocalCluster(
                 n_workers=workers,
-                threads_per_worker=1,
+                threads_per_worker=lanes,
                 processes=True,
                 host="127.0.0.1",
                 # Without a port Dask takes 8787, and says so where another run has it.
@@ -115,9 +124,14 @@ class DaskExecutor:
             self._client = Client(self._cluster, set_as_default=False)
         # One each: Dask blames a worker's death on every task it held, waiting ones included.
         self.slots = workers
+        self.dashboard_link: str | None = None
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._in_flight = 0
         self._client.subscribe_topic(_TOPIC, lambda event: tell(event[1]))
+
+    def workers(self) -> dict[str, int]:
+        """Live workers by group."""
+        return {"": self.slots}
 
     def submit(self, task: PartTask) -> None:
         """Send the task to a worker; its end arrives in a queue."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from pipeline.runtime.keyed import KeyedStep
-from pipeline.runtime.store import PartReport, StepReport
+from pipeline.runtime.reports import PartReport, StepReport
 
 _PLAIN_EVERY_S = 10.0
 _GUESS_FROM = 0.1
@@ -115,6 +115,13 @@ class Progress:
         self.pace = None
         turned = f", {sum(report.rejects.values())} rejects" if report.rejects else ""
         self.say(f"{step.step.name}: {report.rows_in} -> {report.rows_out} rows{turned} ({took})")
+
+    def part_lost(self, step: KeyedStep, part: int, cause: str, again: bool) -> None:
+        """See `pipeline.runtime.run.Listener`."""
+        self.warn(f"{step.step.name}, part {part}: {cause}; nothing of it was committed")
+
+    def workers(self, live: int, dashboard: str | None) -> None:
+        """See `pipeline.runtime.run.Listener`."""
 
     def warn(self, message: str) -> None:
         """See `pipeline.runtime.run.Listener`."""

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files import read_json
-from pipeline.runtime.store import PartReport, StepFolder, StepReport, read_table
+from pipeline.folders import open_folder
+from pipeline.runtime.reports import PartReport, StepReport
+from pipeline.runtime.store import StepFolder
 from pipeline.runtime.summary import align
 from schemas.errors import InputError
 
@@ -47,7 +49,7 @@ def read_status(out: Path) -> tuple[str, list[StepStatus]]:
 
 
 def _step_status(out: Path, entry: dict[str, Any]) -> StepStatus:
-    folder = StepFolder(out / entry["folder"], entry["key"])
+    folder = StepFolder(open_folder(entry["folder"]), entry["key"])
     if report := folder.report():
         manifest = folder.manifest()
         parts = manifest["parts"] if manifest else 0
@@ -61,7 +63,7 @@ def _step_status(out: Path, entry: dict[str, Any]) -> StepStatus:
 
 def _committed(folder: StepFolder, parts: int) -> Iterator[PartReport]:
     for part in range(parts):
-        if report := folder.part_report(part):
+        if report := folder.committed(part):
             yield report
 
 
@@ -73,10 +75,11 @@ def read_rejects(
         if step is not None and status.name != step:
             continue
         for part in range(status.parts or 0):
-            path = status.folder.rejects_path(part)
-            if not path.exists():
+            try:
+                rejects = status.folder.read_rejects(part)
+            except FileNotFoundError:
                 continue
-            for row in read_table(path).to_pylist():
+            for row in rejects.to_pylist():
                 if reason is None or row["code"] == reason:
                     yield {"step": status.name, **row}
 

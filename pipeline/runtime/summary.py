@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.runtime.progress import duration
-from pipeline.runtime.store import StepReport
+from pipeline.runtime.reports import StepReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,11 +68,12 @@ def test_imports_are_absolute_and_point_one_way(path: Path) -> None:
 
 ROOMS = {
     "files": set(),
+    "folders": {"files"},
     "recipe": set(),
     "inputs": {"files"},
     "engines": {"files"},
     "dataset": {"files"},
-    "runtime": {"files", "recipe", "inputs", "engines", "dataset"},
+    "runtime": {"files", "folders", "recipe", "inputs", "engines", "dataset"},
     "cli": {"recipe", "runtime"},
 }
 """The rooms of `pipeline/`, and the rooms that each may use."""

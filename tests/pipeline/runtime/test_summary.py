@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.runtime.store import StepReport, Usage
+from pipeline.runtime.reports import StepReport, Usage
 from pipeline.runtime.summary import StepLine, Summary, align
 
 MAGPIE = StepReport(48, 40, 8, 0, {"fragment": 5, "repeated": 3}, Usage(60, 1200, 900, 9.0), 12.0)
