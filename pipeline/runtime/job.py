@@ -13,6 +13,7 @@ from pipeline.dataset.write import refuse_foreign
 from pipeline.files import read_json, write_json
 from pipeline.recipe.plan import Plan
 from pipeline.runtime.executors import DaskExecutor, Executor, InlineExecutor
+from pipeline.runtime.garbage import relax_collector
 from pipeline.runtime.interrupt import StopSwitch
 from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models, work_folder
 from pipeline.runtime.lock import output_folder, own_work
@@ -48,6 +49,7 @@ def run_job(
         Interrupted: stopped by the user; resumable.
     """
     started = time.monotonic()
+    relax_collector()
     specs = resolve_models(plan)
     for note in dict.fromkeys(note for spec in specs.values() for note in spec.notes):
         progress.say(note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -64,12 +65,18 @@ class PartTask:
         return f"{self.step}/{self.phase}/{self.part}"
 
 
+@functools.cache
+def _stage(name: str) -> Stage[Any]:
+    """Looked up once: to find a plugin, Python reads about every installed distribution."""
+    return find_stage(name)
+
+
 def perform(task: PartTask, tell: Tell) -> Any:
     """Do one task.
 
     Returns a PartReport; for phase `sketch` the sketch, for `pack` the lengths of the parts.
     """
-    stage = find_stage(task.stage)
+    stage = _stage(task.stage)
     match task.phase:
         case "run":
             return _run(task, stage, tell)
@@ -84,7 +91,7 @@ def perform(task: PartTask, tell: Tell) -> Any:
 
 def give_up(task: PartTask) -> PartReport:
     """Commit a part that kills its workers, all of its rows turned away."""
-    stage = find_stage(task.stage)
+    stage = _stage(task.stage)
     incoming = _incoming(task)
     message = f"part {task.part} of step `{task.step}` killed its worker twice and was given up"
     rejects = [
