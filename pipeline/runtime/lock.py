@@ -10,7 +10,15 @@ from pathlib import Path
 
 from schemas.errors import InputError
 
-_OURS = ("work", "dataset", ".dataset.new", ".dataset.old", "run.json", ".prefmill.lock")
+_OURS = (
+    "work",
+    "dataset",
+    ".dataset.new",
+    ".dataset.old",
+    "run.json",
+    "history.jsonl",
+    ".prefmill.lock",
+)
 """What an output folder may already hold; anything else means that it is not ours."""
 
 
