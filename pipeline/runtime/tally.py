@@ -121,7 +121,7 @@ class StepTally:
         """
         to_do = self.parts - self.done_before
         if self.expected:
-            since, known = self._serving_since, self.served / self.expected
+            since, known = self._serving_since, min(self.served / self.expected, 1)
             share = known * self._begun / max(to_do, 1)
         else:
             since = self.started
