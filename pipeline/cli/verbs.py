@@ -89,8 +89,24 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="with --resume never: throw away the work there"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress, only the summary")
-    _json(parser, "the summary as JSON")
+    parser.add_argument(
+        "--quiet", action="store_true", help="no progress, only warnings and the summary"
+    )
+    _json(parser, "the summary at the end as JSON")
+    parser.add_argument(
+        "--events",
+        metavar="FILE",
+        help="append what happens to FILE as it happens, one JSON object a line, for programs; "
+        "- is standard output. Events: run_started, step_opened, part_done, part_lost, "
+        "step_closed, workers, warning, progress (every 2 s), and run_ended (with exit code, "
+        "error and summary)",
+    )
+    parser.add_argument(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        help="serve Prometheus metrics at PORT while it runs, to this machine only unless HOST is "
+        "given; needs prefmill[metrics]",
+    )
 
 
 def _status(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +114,10 @@ def _status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rejects", action="store_true", help="show what was turned away, and why")
     parser.add_argument("--stage", metavar="STEP", help="with --rejects: of this step only")
     parser.add_argument("--reason", metavar="CODE", help="with --rejects: for this reason only")
-    _json(parser, "as JSON")
+    parser.add_argument(
+        "--watch", type=_seconds, metavar="SECONDS", help="show it again and again until it ends"
+    )
+    _json(parser, "as JSON; with --watch one object a line")
 
 
 def _stages(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +157,21 @@ def _count(text: str) -> int:
     return value
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= _LONGEST_WATCH_S:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of seconds above 0 and up to {_LONGEST_WATCH_S}"
+        )
+    return value
+
+
+_LONGEST_WATCH_S = 86_400
+
+
 _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
     "init": (
         "write a recipe to start from",
@@ -161,12 +195,14 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
     ),
     "run": (
         "make the dataset; run again to resume",
-        "  prefmill run recipe.yaml\n  prefmill run recipe.yaml --limit 8 --out /tmp/trial",
+        "  prefmill run recipe.yaml\n  prefmill run recipe.yaml --limit 8 --out /tmp/trial\n"
+        "  prefmill run recipe.yaml --json --events events.jsonl --metrics 9464",
         _run,
     ),
     "status": (
-        "show how far a run is and what it turned away",
-        "  prefmill status runs/mine\n  prefmill status runs/mine --rejects --stage magpie",
+        "show how far a run is, how it ended, and what it turned away",
+        "  prefmill status runs/mine\n  prefmill status runs/mine --watch 10\n"
+        "  prefmill status runs/mine --rejects --stage magpie",
         _status,
     ),
     "stages": (

@@ -117,7 +117,7 @@ def _record_run(plan: Plan, steps: Iterable[KeyedStep], out: Path) -> None:
             "steps": [
                 {
                     "step": step.step.name,
-                    "folder": step.folder.folder.url,
+                    "folder": _address(step, out),
                     "key": step.key,
                     "parent": step.parent,
                     "export": step.is_export,
@@ -127,6 +127,13 @@ def _record_run(plan: Plan, steps: Iterable[KeyedStep], out: Path) -> None:
             ],
         },
     )
+
+
+def _address(step: KeyedStep, out: Path) -> str:
+    """A folder in the output folder by its place there: the whole may be moved."""
+    url = step.folder.folder.url
+    inside = "://" not in url and Path(url).is_relative_to(out)
+    return str(Path(url).relative_to(out)) if inside else url
 
 
 def _work(plan: Plan, steps: list[KeyedStep], progress: Progress) -> None:

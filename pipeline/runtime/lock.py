@@ -11,7 +11,15 @@ from pathlib import Path
 from pipeline.folders import Folder, read_folder_json, write_folder_json
 from schemas.errors import InputError
 
-_OURS = ("work", "dataset", ".dataset.new", ".dataset.old", "run.json", ".prefmill.lock")
+_OURS = (
+    "work",
+    "dataset",
+    ".dataset.new",
+    ".dataset.old",
+    "run.json",
+    "history.jsonl",
+    ".prefmill.lock",
+)
 """What an output folder may already hold; anything else means that it is not ours."""
 
 
