@@ -53,6 +53,7 @@ class PartTask:
     input: StepFolder | None
     specs: dict[str, ModelSpec] = field(default_factory=dict)
     decision: Any = None
+    group: str = ""
 
     @property
     def id(self) -> str:
