@@ -17,12 +17,14 @@ class Seat:
         group: the role that has it to itself, or GENERAL.
         devices: GPUs it sees.
         env: environment variables it starts with, e.g. `CUDA_VISIBLE_DEVICES`.
+        children: whether its engine has processes of its own, e.g. for `tensor_parallel`.
     """
 
     name: str
     group: str = GENERAL
     devices: tuple[int, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
+    children: bool = False
 
 
 @dataclass(frozen=True, slots=True)

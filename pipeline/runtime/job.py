@@ -6,18 +6,24 @@ import errno
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from pipeline.dataset.write import refuse_foreign
 from pipeline.files import read_json, write_json
+from pipeline.folders import Folder
 from pipeline.recipe.plan import Plan
-from pipeline.runtime.executors import DaskExecutor, Executor, InlineExecutor
+from pipeline.runtime.clusters import open_executor
+from pipeline.runtime.executors import Executor
+from pipeline.runtime.fleet import Fleet, Seat
 from pipeline.runtime.garbage import relax_collector
 from pipeline.runtime.interrupt import StopSwitch
 from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models, work_folder
 from pipeline.runtime.lock import output_folder, own_work
+from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.partfile import FORMAT
+from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.publish import publish_dataset
 from pipeline.runtime.run import Runner, describe
@@ -58,7 +64,7 @@ def run_job(
     with _disk_errors(out), output_folder(out), own_work(work, out):
         _prepare(steps, out, resume, overwrite)
         _record_run(plan, steps, out)
-        _work(plan, steps, progress)
+        _work(plan, steps, work, progress)
         _check_gates(plan, steps)
         rows = publish_dataset(plan, steps, out)
     return Summary(plan.recipe.name, _lines(steps, progress), time.monotonic() - started, out, rows)
@@ -132,18 +138,19 @@ def _record_run(plan: Plan, steps: Iterable[KeyedStep], out: Path) -> None:
 def _address(step: KeyedStep, out: Path) -> str:
     """A folder in the output folder by its place there: the whole may be moved."""
     url = step.folder.folder.url
-    inside = "://" not in url and Path(url).is_relative_to(out)
-    return str(Path(url).relative_to(out)) if inside else url
+    inside = "://" not in url and Path(url).is_relative_to(out.absolute())
+    return str(Path(url).relative_to(out.absolute())) if inside else url
 
 
-def _work(plan: Plan, steps: list[KeyedStep], progress: Progress) -> None:
-    workers = plan.recipe.placement.workers
+def _work(plan: Plan, steps: list[KeyedStep], work: Folder, progress: Progress) -> None:
+    placement = plan.recipe.placement
     shapes = [Shape(step.parent, step.step.stage.dataset_pass is not None) for step in steps]
 
-    def start_executor() -> Executor:
-        if workers == 0:
-            return InlineExecutor(progress.tell)
-        return DaskExecutor(workers, progress.tell)
+    def start_executor(tell: Tell) -> Executor:
+        seats = tuple(Seat(f"worker-{n}") for n in range(placement.workers))
+        fleet = Fleet(seats)
+        probe = partial(probe_folder, work, leave_mark(work))
+        return open_executor(placement, fleet, probe, tell)
 
     message = "stopping: finishing what is in flight; Ctrl-C again stops at once"
     try:

@@ -66,7 +66,8 @@ def work_folder(plan: Plan, out: Path) -> Folder:
     Raises:
         InputError: a URL that nothing installed here can open.
     """
-    return open_folder(plan.recipe.placement.work or str(out / "work"))
+    # Absolute: a worker may have been started in another folder.
+    return open_folder(plan.recipe.placement.work or str(out.absolute() / "work"))
 
 
 def key_steps(plan: Plan, specs: dict[str, ModelSpec], work: Folder) -> list[KeyedStep]:

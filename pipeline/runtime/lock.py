@@ -59,7 +59,7 @@ def own_work(work: Folder, out: Path) -> Iterator[None]:
         InputError: it belongs to another run, or cannot be written.
     """
     here = {"host": socket.gethostname(), "out": str(out.resolve())}
-    if work.url == str(out / "work"):
+    if work.url == str(out.absolute() / "work"):
         yield
         return
     try:

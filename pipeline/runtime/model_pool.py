@@ -116,7 +116,8 @@ class Meter:
     """What the models do for one part, counted and told.
 
     Tells `{"loading": name}` when a model is opened for it, `{"expect": n}` when n requests
-    begin, and `{"requests": n, "tokens": n}` as they are served.
+    begin, `{"requests": n, "tokens": n}` as they are served, and `{"hung": why}` before the
+    process is killed because its engine hangs.
     """
 
     tell: Tell = tell_nobody
@@ -191,10 +192,14 @@ class PooledGenerator:
         with self.pool.lease(self.spec, self.meter.tell) as model:
             self.meter.expect(size)
             started = time.perf_counter()
-            with self.pool.pulse.watch(self.spec, self.meter.served):
+            with self.pool.pulse.watch(self.spec, self.meter.served, self._hung):
                 results = ask(model.generator)
             self.meter.add(results, time.perf_counter() - started)
         return results
+
+    def _hung(self) -> None:
+        limit_s = self.spec.placement.hang_timeout_s
+        self.meter.tell({"hung": f"its engine did nothing for {limit_s:g} s and was killed"})
 
 
 @dataclass(frozen=True, slots=True)

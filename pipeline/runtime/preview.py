@@ -26,8 +26,7 @@ def preview_rows(plan: Plan, folder: Path, progress: Progress) -> list[dict[str,
     steps = key_steps(plan, resolve_models(plan), LocalFolder(folder))
     working = [step for step in steps if not step.is_export]
     shapes = [Shape(step.parent, step.step.stage.dataset_pass is not None) for step in working]
-    executor = InlineExecutor(progress.tell)
-    Runner(plan, working, shapes, lambda: executor, progress, lambda: False).run()
+    Runner(plan, working, shapes, InlineExecutor, progress, lambda: False).run()
     shown = []
     for step in working:
         rows = [row for table in step.folder.tables() for row in table.to_pylist()]

@@ -14,6 +14,7 @@ from pipeline.runtime.executors import Executor, Outcome
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.listener import Listener
 from pipeline.runtime.losses import losses, take_back, too_many
+from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.opening import open_step
 from pipeline.runtime.partfile import FORMAT
 from pipeline.runtime.reports import PartReport, StepReport
@@ -75,20 +76,21 @@ class Runner:
     Attributes:
         steps: steps and exports, in order.
         shapes: of each, what decides its order.
-        start_executor: called when there is work to do, and only then.
+        start_executor: called when there is work to do, and only then, with whom to tell.
         stop_asked: true once the user wants to stop.
     """
 
     plan: Plan
     steps: list[KeyedStep]
     shapes: Sequence[Shape]
-    start_executor: Callable[[], Executor]
+    start_executor: Callable[[Tell], Executor]
     listener: Listener
     stop_asked: Callable[[], bool]
     executor: Executor | None = None
     error: BaseException | None = None
     _ledgers: list[Ledger] = field(default_factory=list)
     _workers: dict[str, int] = field(default_factory=dict)
+    _hung: dict[str, str] = field(default_factory=dict)
     _stop_told: bool = False
 
     def run(self) -> None:
@@ -100,7 +102,8 @@ class Runner:
             PrefmillError: whatever a stage or an engine could not get past.
         """
         self._ledgers = [Ledger() for _ in self.steps]
-        machine = RunState(self.shapes, self.plan.recipe.limits.max_quarantined_parts)
+        limit = self.plan.recipe.limits.max_quarantined_parts
+        self._machine = machine = RunState(self.shapes, limit)
         events: deque[moves.Event] = deque([moves.Started()])
         try:
             while True:
@@ -119,6 +122,13 @@ class Runner:
                 self.executor.close()
 
     # -- what happened ----------------------------------------------------------------------
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        """Take a worker's message, from any thread."""
+        if "hung" in message:
+            self._hung[message["task"]] = message["hung"]
+        else:
+            self.listener.tell(message)
 
     def _await_event(self) -> moves.Event:
         assert self.executor is not None, "what is waited for runs on workers"
@@ -148,10 +158,10 @@ class Runner:
         number = next(step.number for step in self.steps if step.step.name == task.step)
         where = (number, task.phase, task.part)
         if outcome.died or isinstance(outcome.error, EngineDied):
-            cause = outcome.cause or "its worker process died"
-            if outcome.error is not None and not outcome.died:
-                cause = str(outcome.error)
-            self.listener.part_lost(self.steps[number], task.part, cause, not task.alone)
+            cause = "its worker process died" if outcome.died else str(outcome.error)
+            cause = self._hung.pop(task.id, cause)
+            again = self._machine.will_try_again(*where)
+            self.listener.part_lost(self.steps[number], task.part, cause, again)
             return moves.Died(*where)
         if outcome.error is not None:
             self.error = self.error or outcome.error
@@ -188,10 +198,10 @@ class Runner:
             case moves.Open(step):
                 return [self._open(self.steps[step])]
             case moves.Staff():
-                self.executor = self.start_executor()
+                self.executor = self.start_executor(self._hear)
             case moves.Submit(step, phase, part, alone):
                 assert self.executor is not None, "staffed before anything is submitted"
-                self.executor.submit(self._task(self.steps[step], phase, part, alone))
+                self.executor.submit(self._task(self.steps[step], phase, part), alone)
             case moves.GiveUp(step, part):
                 return [self._give_up(self.steps[step], part)]
             case moves.Decide(step):
@@ -219,7 +229,7 @@ class Runner:
         done, complete = frozenset(found.done), found.complete is not None
         return moves.Opened(step.number, found.parts, found.drafted, done, complete)
 
-    def _task(self, step: KeyedStep, phase: moves.Phase, part: int, alone: bool) -> PartTask:
+    def _task(self, step: KeyedStep, phase: moves.Phase, part: int) -> PartTask:
         ledger = self._ledgers[step.number]
         source = step.folder.inputs() if step.parent is None else self.steps[step.parent].folder
         return PartTask(
@@ -237,11 +247,10 @@ class Runner:
             decision=ledger.decision if phase == "apply" else None,
             parts=ledger.files[part] if phase == "pack" else range(part, part + 1),
             group=self.shapes[step.number].group,
-            alone=alone,
         )
 
     def _give_up(self, step: KeyedStep, part: int) -> moves.Event:
-        report = give_up(self._task(step, "run", part, alone=True))
+        report = give_up(self._task(step, "run", part))
         if not step.step.stage.dataset_pass:
             self._ledgers[step.number].add(report)
             self.listener.part_done(step, report)

@@ -150,6 +150,10 @@ class RunState:
                 self.stopping = "failed"
         return self._advance()
 
+    def will_try_again(self, step: int, phase: Phase, part: int) -> bool:
+        """Whether a part that dies now is tried once more."""
+        return self.steps[step].deaths[part] < _DEATHS_ALLOWED
+
     # -- what happened ----------------------------------------------------------------------
 
     def _opened(self, event: Opened) -> None:

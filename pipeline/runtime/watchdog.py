@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import count
 
 from pipeline.engines.base import ModelSpec, ProgressHook, no_progress
 
@@ -24,11 +25,18 @@ the context over, or report from the thread that called."""
 _SECONDS_TO_TELL = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    limit_s: float
+    warn: Callable[[], None]
+
+
 @dataclass
 class Pulse:
     """The signs of life of an engine."""
 
-    _waiting: dict[int, float] = field(default_factory=dict)
+    _waiting: dict[int, _Wait] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
     _beat_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -39,35 +47,53 @@ class Pulse:
             _CALLER.get()(requests, tokens)
 
     @contextmanager
-    def watch(self, spec: ModelSpec, served: ProgressHook) -> Iterator[None]:
-        """While entered, a call waits for the engine, and its progress goes to `served`."""
-        token = _CALLER.set(served)
+    def watch(
+        self, spec: ModelSpec, served: ProgressHook, warn: Callable[[], None]
+    ) -> Iterator[None]:
+        """While entered, a call waits for the engine.
+
+        Args:
+            spec: whose engine it is.
+            served: gets the call's progress.
+            warn: called if the engine hangs, before this process ends.
+        """
+        caller, number = _CALLER.set(served), next(self._numbers)
         with self._lock:
             self._beat_at = time.monotonic()
             if spec.engine != "openai":  # there each request has a time limit of its own
-                self._waiting[id(token)] = spec.placement.hang_timeout_s
+                self._waiting[number] = _Wait(spec.placement.hang_timeout_s, warn)
         try:
             yield
         finally:
-            _CALLER.reset(token)
+            _CALLER.reset(caller)
             with self._lock:
-                self._waiting.pop(id(token), None)
+                self._waiting.pop(number, None)
 
-    def hangs(self, now: float) -> bool:
-        """Whether a call waits and there was no sign of life for too long."""
+    def hung(self, now: float) -> list[Callable[[], None]]:
+        """Whom to warn, if calls wait and there was no sign of life for too long."""
         with self._lock:
-            limit = min(self._waiting.values(), default=None)
-        return limit is not None and now - self._beat_at > limit
+            waiting = list(self._waiting.values())
+        limit_s = min((wait.limit_s for wait in waiting), default=None)
+        if limit_s is None or now - self._beat_at <= limit_s:
+            return []
+        return [wait.warn for wait in waiting]
 
 
-def guard(pulse: Pulse, warn: Callable[[], None], every_s: float = 1.0) -> None:
-    """Start a thread that ends this process once its engine hangs, after calling `warn`."""
+_WATCHED: set[int] = set()
+
+
+def watch_over(pulse: Pulse, every_s: float = 1.0) -> None:
+    """Have a thread end this process once its engine hangs. Asked again, it does nothing."""
+    if id(pulse) in _WATCHED:
+        return
+    _WATCHED.add(id(pulse))
 
     def watch() -> None:
-        while not pulse.hangs(time.monotonic()):
+        while not (warnings := pulse.hung(time.monotonic())):
             time.sleep(every_s)
-        warn()
-        time.sleep(_SECONDS_TO_TELL)  # for the message to leave this process
+        for warn in warnings:
+            warn()
+        time.sleep(_SECONDS_TO_TELL)  # for the messages to leave this process
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="watchdog", daemon=True).start()

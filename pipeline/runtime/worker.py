@@ -40,7 +40,6 @@ class PartTask:
         decision: for `apply`, what `decide` decided.
         parts: for `pack`, the parts that go into file number `part`.
         group: the workers that may do it, see `pipeline.runtime.fleet`.
-        alone: whether the worker may have nothing else in hand.
     """
 
     step: str
@@ -57,7 +56,6 @@ class PartTask:
     decision: Any = None
     parts: range = range(0)
     group: str = ""
-    alone: bool = False
 
     @property
     def id(self) -> str:

@@ -11,6 +11,7 @@ from pipeline.folders import LocalFolder
 from pipeline.recipe.plan import Plan, Step
 from pipeline.runtime.executors import InlineExecutor
 from pipeline.runtime.keyed import KeyedStep
+from pipeline.runtime.listener import Listener
 from pipeline.runtime.reports import PartReport, StepReport
 from pipeline.runtime.run import Runner
 from pipeline.runtime.state import Shape
@@ -87,7 +88,7 @@ STAGES = {stage.name: stage for stage in (NUMBERS, UNIQUE, SIZES)}
 
 
 @dataclass
-class Heard:
+class Heard(Listener):
     """A listener that remembers."""
 
     lines: list[str] = field(default_factory=list)
@@ -151,9 +152,8 @@ def run(
         keyed.append(KeyedStep(number, step, key, folder, parent, {}, feed))
     heard = Heard()
     plan = Plan(recipe(part_rows), tmp_path, (), ())
-    executor = InlineExecutor(lambda message: None)
     shapes = [Shape(k.parent, k.step.stage.dataset_pass is not None) for k in keyed]
-    Runner(plan, keyed, shapes, lambda: executor, heard, stop_asked).run()
+    Runner(plan, keyed, shapes, InlineExecutor, heard, stop_asked).run()
     return heard, keyed
 
 

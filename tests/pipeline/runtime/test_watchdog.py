@@ -18,26 +18,26 @@ def spec(hang_timeout_s: float, engine: str = "scripted") -> ModelSpec:
 
 
 def test_only_a_call_that_waits_without_a_sign_of_life_hangs() -> None:
-    pulse, told = Pulse(), []
-    assert not pulse.hangs(time.monotonic() + 1000), "nobody waits"
-    with pulse.watch(spec(60), lambda requests, tokens: told.append((requests, tokens))):
-        assert not pulse.hangs(time.monotonic() + 59)
-        assert pulse.hangs(time.monotonic() + 61)
-    assert not pulse.hangs(time.monotonic() + 61)
+    pulse = Pulse()
+    assert not pulse.hung(time.monotonic() + 1000), "nobody waits"
+    with pulse.watch(spec(60), print, print):
+        assert not pulse.hung(time.monotonic() + 59)
+        assert pulse.hung(time.monotonic() + 61)
+    assert not pulse.hung(time.monotonic() + 61)
 
 
 def test_the_most_impatient_call_decides() -> None:
     pulse = Pulse()
-    with pulse.watch(spec(60), print), pulse.watch(spec(10), print):
-        assert pulse.hangs(time.monotonic() + 11)
-    with pulse.watch(spec(60), print):
-        assert not pulse.hangs(time.monotonic() + 11)
+    with pulse.watch(spec(60), print, print), pulse.watch(spec(10), print, print):
+        assert pulse.hung(time.monotonic() + 11)
+    with pulse.watch(spec(60), print, print):
+        assert not pulse.hung(time.monotonic() + 11)
 
 
 def test_a_server_has_time_limits_of_its_own() -> None:
     pulse = Pulse()
-    with pulse.watch(spec(1, engine="openai"), print):
-        assert not pulse.hangs(time.monotonic() + 1000)
+    with pulse.watch(spec(1, engine="openai"), print, print):
+        assert not pulse.hung(time.monotonic() + 1000)
 
 
 def test_progress_goes_to_the_call_that_it_belongs_to() -> None:
@@ -46,7 +46,7 @@ def test_progress_goes_to_the_call_that_it_belongs_to() -> None:
     second: list[tuple[int, int]] = []
 
     def serve(into: list[tuple[int, int]], tokens: int) -> None:
-        with pulse.watch(spec(60), lambda *told: into.append(told)):
+        with pulse.watch(spec(60), lambda *told: into.append(told), print):
             pulse.beat(0, 0)
             context = copy_context()  # as an engine does that works in another thread
             helper = Thread(target=lambda: context.run(pulse.beat, 1, tokens))
