@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from pipeline.engines.resolve import resolve_model
+from pipeline.folders import LocalFolder
 from pipeline.runtime.executors import Executor, Outcome
 from pipeline.runtime.store import StepFolder
 from pipeline.runtime.worker import PartTask
@@ -40,7 +41,7 @@ def task(folder: Path, stage: str = "magpie", part: int = 0, group: str = "") ->
         start=4 * part,
         size=4,
         recipe_seed=7,
-        folder=StepFolder(folder / "step", "key"),
+        folder=StepFolder(LocalFolder(folder / "step"), "key"),
         input=None,
         specs={"policy": spec},
         group=group,
