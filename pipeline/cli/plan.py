@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.cli.settings import overrides
 from pipeline.cli.tables import text_table
 from pipeline.recipe.compile import compile_recipe
 from pipeline.recipe.plan import Plan
@@ -25,7 +26,7 @@ def handle(args: argparse.Namespace) -> int:
         InputError: a model or an input file does not exist.
         EngineUnavailable: no engine here can run a model of the recipe.
     """
-    plan = compile_recipe(read_recipe(args.recipe, args.set, args.limit))
+    plan = compile_recipe(read_recipe(args.recipe, overrides(args), args.limit))
     out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
     facts = plan_facts(plan, key_steps(plan, resolve_models(plan), work_folder(plan, out)))
     print(json.dumps(facts, indent=2, ensure_ascii=False) if args.json else _page(facts, out))

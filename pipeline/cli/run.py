@@ -14,6 +14,7 @@ def handle(args: argparse.Namespace) -> int:
     Raises:
         InputError: two things want standard output.
     """
+    from pipeline.cli.settings import overrides
     from pipeline.recipe.compile import compile_recipe
     from pipeline.recipe.recipe_io import read_recipe
 
@@ -25,7 +26,7 @@ def handle(args: argparse.Namespace) -> int:
             "--json and --events - both write to standard output. Drop --json: the last event, "
             "run_ended, holds the same summary; or name a file with --events."
         )
-    plan = compile_recipe(read_recipe(Path(args.recipe), args.set, args.limit))
+    plan = compile_recipe(read_recipe(Path(args.recipe), overrides(args), args.limit))
 
     from pipeline.runtime.job import run_job
     from pipeline.runtime.watch import WatchOptions, watching

@@ -64,6 +64,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     _limit(parser)
     parser.add_argument("--out", metavar="DIR", help="say what work in this output folder is kept")
+    _scheduler(parser)
     _json(parser, "the plan as JSON")
 
 
@@ -86,6 +87,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
         help="always: fail if there is nothing to resume; never: start afresh "
         "(default: %(default)s)",
     )
+    _scheduler(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="with --resume never: throw away the work there"
     )
@@ -144,6 +146,14 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
 
 def _limit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_count, metavar="N", help="at most N rows from the source")
+
+
+def _scheduler(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="have the workers of a running Dask cluster do the work, e.g. tcp://10.0.0.1:8786",
+    )
 
 
 def _json(parser: argparse.ArgumentParser, what: str) -> None:

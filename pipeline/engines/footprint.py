@@ -24,7 +24,7 @@ def weights_mb(spec: ModelSpec, *, on_cpu: bool) -> int | None:
         return None
     config = read_json(folder / "config.json") or {}
     saved_as = config.get("dtype") or config.get("torch_dtype") or "float32"
-    loaded_as = spec.entry.dtype
+    loaded_as: str = spec.entry.dtype
     if loaded_as == "auto":
         loaded_as = "float32" if on_cpu else saved_as
     return stored * _BYTES.get(loaded_as, 4) // _BYTES.get(saved_as, 4) // 2**20

@@ -10,6 +10,8 @@ from pipeline.recipe.catalog import load_catalog
 from pipeline.recipe.plan import Plan, Step
 from pipeline.recipe.problems import validate
 from pipeline.recipe.recipe_checks import (
+    apart_problems,
+    cluster_problems,
     column_problems,
     labeller_problems,
     order_problems,
@@ -43,6 +45,8 @@ def compile_recipe(source: RecipeSource) -> Plan:
         *labeller_problems(source, stages),
         *role_problems(source, [*stages, *exports]),
         *placement_problems(source),
+        *cluster_problems(source, recipe),
+        *apart_problems(source, recipe, [*stages, *exports]),
     ]
     if problems or recipe is None:
         raise RecipeError(sorted(problems, key=_place))

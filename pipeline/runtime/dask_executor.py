@@ -16,10 +16,11 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from pipeline.recipe.groups import GENERAL
 from pipeline.runtime.admission import submit_to
 from pipeline.runtime.assignment import Assignment
 from pipeline.runtime.executors import Outcome
-from pipeline.runtime.fleet import GENERAL, Fleet
+from pipeline.runtime.fleet import Fleet
 from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.roster import Checked, Joined, Left, Roster
 from pipeline.runtime.worker import PartTask

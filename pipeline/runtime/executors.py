@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.runtime.fleet import GENERAL
+from pipeline.recipe.groups import GENERAL
 from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.worker import PartTask, perform
 

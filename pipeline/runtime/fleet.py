@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 from pipeline.engines.base import ModelSpec
 from pipeline.engines.devices import Device
+from pipeline.recipe.groups import GENERAL
 from schemas.recipe import Placement
-
-GENERAL = ""
-"""The group of workers that no model has to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,9 @@ def plan_fleet(
     seats = [
         seat
         for group in sorted(groups)
-        for seat in _seats(group, groups[group], placement, _devices(group, placement, devices))
+        for seat in _seats(
+            group, groups[group], placement, wanted_devices(group, placement, devices)
+        )
     ]
     if not devices:
         seats = _share_cores(seats, groups, cores)
@@ -92,7 +92,7 @@ def worker_count(group: str, specs: Sequence[ModelSpec], placement: Placement) -
     return own.workers or max(1, len(own.devices or ()) // width(specs))
 
 
-def _devices(group: str, placement: Placement, devices: Sequence[Device]) -> list[int]:
+def wanted_devices(group: str, placement: Placement, devices: Sequence[Device]) -> list[int]:
     """The GPUs of a group: those it was given, else those that nobody was given."""
     given = {d for own in placement.models.values() for d in own.devices or ()}
     wanted = placement.devices if group == GENERAL else placement.models[group].devices

@@ -16,7 +16,6 @@ from pipeline.folders import Folder
 from pipeline.recipe.plan import Plan
 from pipeline.runtime.clusters import open_executor
 from pipeline.runtime.executors import Executor
-from pipeline.runtime.fleet import Fleet, Seat
 from pipeline.runtime.garbage import relax_collector
 from pipeline.runtime.interrupt import StopSwitch
 from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models, work_folder
@@ -27,7 +26,7 @@ from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.publish import publish_dataset
 from pipeline.runtime.run import Runner, describe
-from pipeline.runtime.state import Shape
+from pipeline.runtime.staffing import refuse_misfits, staff, this_machine
 from pipeline.runtime.summary import StepLine, Summary
 from schemas.errors import GateFailed, InputError, Interrupted
 
@@ -144,18 +143,19 @@ def _address(step: KeyedStep, out: Path) -> str:
 
 def _work(plan: Plan, steps: list[KeyedStep], work: Folder, progress: Progress) -> None:
     placement = plan.recipe.placement
-    shapes = [Shape(step.parent, step.step.stage.dataset_pass is not None) for step in steps]
+    staffing = staff(steps, placement, this_machine())
 
     def start_executor(tell: Tell) -> Executor:
-        seats = tuple(Seat(f"worker-{n}") for n in range(placement.workers))
-        fleet = Fleet(seats)
+        refuse_misfits(staffing)
         probe = partial(probe_folder, work, leave_mark(work))
-        return open_executor(placement, fleet, probe, tell)
+        return open_executor(placement, staffing.fleet, probe, tell)
 
     message = "stopping: finishing what is in flight; Ctrl-C again stops at once"
     try:
         with StopSwitch(lambda: progress.say(message)) as switch:
-            Runner(plan, steps, shapes, start_executor, progress, lambda: switch.asked).run()
+            Runner(
+                plan, steps, staffing.shapes, start_executor, progress, lambda: switch.asked
+            ).run()
     except KeyboardInterrupt:
         raise Interrupted(
             "stopped at once; finished parts are kept, run the same command again to go on"

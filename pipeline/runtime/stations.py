@@ -6,21 +6,12 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 
 from pipeline.engines.base import ModelSpec
-from pipeline.runtime.fleet import GENERAL
+from pipeline.recipe.groups import GENERAL, groups_of
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.state import Shape
 from schemas.recipe import Placement
 
 _MOST_LANES = 32
-
-
-def group_of(roles: Iterable[str], placement: Placement) -> str:
-    """The workers that serve these models: the role's own if it is placed apart, else GENERAL."""
-    for role in roles:
-        placed = placement.models.get(role)
-        if placed is not None and (placed.workers is not None or placed.devices is not None):
-            return role
-    return GENERAL
 
 
 def shapes_of(steps: Sequence[KeyedStep], placement: Placement) -> list[Shape]:
@@ -35,7 +26,7 @@ def shapes_of(steps: Sequence[KeyedStep], placement: Placement) -> list[Shape]:
     turns: dict[str, int] = {}
     for step in steps:
         asked = frozenset(step.specs)
-        group = group_of(sorted(asked), placement)
+        (group,) = groups_of(asked, placement) or {GENERAL}  # compiling saw to it that it is one
         if not asked and step.parent is not None:
             group = shapes[step.parent].group
         if asked and models.setdefault(group, asked) != asked:

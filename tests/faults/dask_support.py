@@ -57,7 +57,7 @@ def perform_or_hold(task: PartTask, topic: str) -> Any:
     """In the place of `perform_on_worker`."""
     if task.step != "held":
         return perform_on_worker(task, topic)
-    folder = task.folder.path.parent
+    folder = Path(task.folder.folder.url).parent
     unfinished = folder / f"begun-{task.part}.new"
     unfinished.write_text(f"{os.getpid()} {os.environ.get('PREFMILL_TEST')}")
     unfinished.rename(folder / f"begun-{task.part}")
