@@ -58,7 +58,7 @@ def open_vllm(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
     return LoadedModel(spec, engine, chat)
 
 
-def _load(spec: ModelSpec, on_cpu: bool) -> Any:
+def load_llm(spec: ModelSpec, *, on_cpu: bool) -> Any:
     _prepare_process(on_cpu)
     with quiet_stderr():
         from vllm import LLM
@@ -130,7 +130,7 @@ class VllmEngine:
         self._llm: Any = None
 
         def open_engine() -> Any:
-            self._llm = _load(spec, on_cpu)
+            self._llm = load_llm(spec, on_cpu=on_cpu)
             self._window = self._llm.llm_engine.model_config.max_model_len
             return self._llm.llm_engine
 
@@ -173,7 +173,7 @@ class VllmEngine:
         if failure := self._misfit(request.request_id, ids):
             return failure
         sampling = request.sampling
-        return ids, _sampling_params(sampling, request.seed, self._window - len(ids))
+        return ids, sampling_params(sampling, request.seed, self._window - len(ids))
 
     def _score_job(self, request: ScoreRequest) -> Job | Failure:
         from vllm import SamplingParams
@@ -284,7 +284,7 @@ def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
     )
 
 
-def _sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
+def sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
