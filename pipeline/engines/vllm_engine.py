@@ -59,7 +59,7 @@ def open_vllm(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
 
 
 def load_llm(spec: ModelSpec, *, on_cpu: bool) -> Any:
-    """vLLM's own object for a model whose files are here.
+    """VLLM's own object for a model whose files are here.
 
     Raises:
         EngineUnavailable: vLLM cannot load it here.
@@ -290,7 +290,7 @@ def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
 
 
 def sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
-    """vLLM's SamplingParams; `room` is how many tokens the window leaves for the answer."""
+    """VLLM's SamplingParams; `room` is how many tokens the window leaves for the answer."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
