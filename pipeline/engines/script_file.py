@@ -8,9 +8,14 @@
         logprob_per_token: -0.5
       - match: "poison"
         fail: server
+    answer_tokens: {min: 32, max: 512}              # how long answers count as, whatever they say
+    pace: {tokens_per_s: 3000, max_num_seqs: 64, startup_s: 20}     # take time like a GPU
+    faults:
+      - {match: "topic 17", effect: kill, times: 1}                 # or die, or hang
 
 The first rule that matches and has what is asked for decides; where there is none, the model
-behaves like `echo`.
+behaves like `echo`. Rules and `answer_tokens` are the model's identity; pace and faults are not,
+as they change no row. Everything may be left out.
 """
 
 from __future__ import annotations
@@ -24,7 +29,10 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
+from pipeline.engines.scripted_faults import Fault
+from pipeline.engines.scripted_pace import Lengths, Pace
 from schemas.errors import InputError
+from schemas.ids import digest
 from schemas.models import Failure, FailureKind, GenerateRequest, LabelRequest, Prompt, ScoreRequest
 
 
@@ -63,14 +71,27 @@ class Rule(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...] = ()
+    answer_tokens: Lengths | None = None
+    pace: Pace | None = None
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Rules as the three functions that a `ScriptedGenerator` takes."""
+    """Rules as the three functions that a `ScriptedGenerator` takes, and what it is else."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...] = ()
+    answer_tokens: Lengths | None = None
+    pace: Pace | None = None
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What decides the answers; empty for a script that is `echo` in all but pace."""
+        rules = [rule.model_dump_json() for rule in self.rules]
+        lengths = self.answer_tokens.model_dump_json() if self.answer_tokens else ""
+        return digest(lengths, *rules) if rules or lengths else ""
 
     def answer(self, request: GenerateRequest) -> str | Failure:
         """The answer of the first rule that has one."""
@@ -119,7 +140,8 @@ def parse_script(text: str, path: Path) -> Script:
     import yaml
 
     try:
-        return Script(_File.model_validate(yaml.safe_load(text)).rules)
+        content = _File.model_validate(yaml.safe_load(text) or {})
+        return Script(content.rules, content.answer_tokens, content.pace, content.faults)
     except yaml.YAMLError as error:
         raise InputError(f"{path}: the script is not valid YAML: {error}") from None
     except ValidationError as error:

@@ -6,22 +6,21 @@ reproducible byte for byte.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook, no_progress
-from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
+from pipeline.engines.echo import echo, seen
 from pipeline.engines.plain_chat import PlainChat
-from pipeline.engines.script_file import parse_script
-from schemas.errors import EngineDied, InputError
+from pipeline.engines.script_file import Script, parse_script
+from pipeline.engines.scripted_faults import Breaker
+from pipeline.engines.scripted_pace import Lengths, PacedSlots
+from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.models import (
     Capability,
     Failure,
-    FailureKind,
     GenerateRequest,
     Generation,
     LabelProbs,
@@ -56,23 +55,6 @@ def even_labels(request: LabelRequest) -> list[float]:
     return [1 / len(request.labels)] * len(request.labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """When a scripted engine breaks. Requests are numbered from 1 over the engine's life.
-
-    Attributes:
-        fail: requests that fail, and how.
-        die_at: requests that kill the engine.
-        hang_at: requests that wait until `resume` is set.
-        resume: ends the waiting.
-    """
-
-    fail: Mapping[int, FailureKind] = field(default_factory=dict)
-    die_at: frozenset[int] = frozenset()
-    hang_at: frozenset[int] = frozenset()
-    resume: threading.Event = field(default_factory=threading.Event)
-
-
 class ScriptedGenerator:
     """A `Generator` whose answers are functions of the request."""
 
@@ -83,48 +65,50 @@ class ScriptedGenerator:
         labels: Labels = even_labels,
         capabilities: frozenset[Capability] = EVERYTHING,
         fingerprint: str = "scripted",
-        faults: Faults | None = None,
         progress: ProgressHook = no_progress,
+        breaker: Breaker | None = None,
+        slots: PacedSlots | None = None,
+        lengths: Lengths | None = None,
     ) -> None:
         self.fingerprint = fingerprint
         self.capabilities = capabilities
         self._answer = answer
         self._likelihood = likelihood
         self._labels = labels
-        self._faults = faults or Faults()
         self._progress = progress
-        self._n_requests = 0
+        self._breaker = breaker
+        self._slots = slots
+        self._lengths = lengths
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """Answer each request; a plain text becomes a finished generation."""
-        return [self._serve(request, self._generation) for request in requests]
+        return self._serve(requests, self._generation)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
         """Score each request; a plain number is the sum, tokens are words."""
-        return [self._serve(request, self._score) for request in requests]
+        return self._serve(requests, self._score)
 
     def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
         """Give each request its label probabilities."""
-        return [self._serve(request, self._label_probs) for request in requests]
+        return self._serve(requests, self._label_probs)
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def _serve(self, request: Q, answer: Callable[[Q], R | Failure]) -> R | Failure:
-        self._n_requests += 1
-        number, faults = self._n_requests, self._faults
-        if number in faults.hang_at:
-            faults.resume.wait()
-        if number in faults.die_at:
-            raise EngineDied(f"the scripted engine died at request {number}, as planned")
-        result: R | Failure
-        if number in faults.fail:
-            message = f"request {number} was planned to fail"
-            result = Failure(request.request_id, faults.fail[number], message)
+    def _serve(
+        self, requests: Sequence[Q], answer: Callable[[Q], R | Failure]
+    ) -> list[R | Failure]:
+        if self._breaker is not None:
+            for request in requests:
+                self._breaker.strike(seen(request.prompt))
+        results = [answer(request) for request in requests]
+        sampled = [r.n_tokens if isinstance(r, Generation) else 0 for r in results]
+        if self._slots is None:
+            self._progress(len(results), sum(sampled))
         else:
-            result = answer(request)
-        self._progress(1, result.n_tokens if isinstance(result, Generation) else 0)
-        return result
+            # A request that samples nothing takes one step, to be read.
+            self._slots.serve([max(1, n) for n in sampled], self._progress)
+        return results
 
     def _generation(self, request: GenerateRequest) -> Generation | Failure:
         answer = self._answer(request)
@@ -132,6 +116,8 @@ class ScriptedGenerator:
             return answer
         n_prompt = len(seen(request.prompt).split())
         n_tokens = len(answer.split()) + 1
+        if self._lengths is not None:
+            n_tokens = min(self._lengths.draw(request.seed), request.sampling.max_tokens)
         return Generation(request.request_id, answer, "stop", n_tokens, n_prompt, -float(n_tokens))
 
     def _score(self, request: ScoreRequest) -> Score | Failure:
@@ -157,14 +143,21 @@ def resolve_scripted(
     Raises:
         InputError: the script cannot be read, or says nothing that has a meaning.
     """
-    path, content = entry.model, ""
+    path, script = entry.model, Script()
     if entry.model != "echo":
-        script = (base / entry.model).resolve()
-        path, content = str(script), _read(script, role)
-        parse_script(content, script)
-    fingerprint = digest("scripted", _ECHO_VERSION, content)
+        file = (base / entry.model).resolve()
+        path, script = str(file), parse_script(_read(file, role), file)
+    fingerprint = digest("scripted", _ECHO_VERSION, script.identity)
     return ModelSpec(
-        role, entry, placement, "scripted", path, None, EVERYTHING, f"scripted-{fingerprint}"
+        role=role,
+        entry=entry,
+        placement=placement,
+        engine="scripted",
+        path=path,
+        revision=None,
+        capabilities=EVERYTHING,
+        fingerprint=f"scripted-{fingerprint}",
+        continuous=script.pace is not None,
     )
 
 
@@ -174,15 +167,19 @@ def open_scripted(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
     Raises:
         InputError: the script is gone or no longer makes sense.
     """
-    answer: Answer = echo
-    likelihood: Likelihood = echo_likelihood
-    labels: Labels = echo_labels
-    if spec.path != "echo":
-        path = Path(spec.path)
-        script = parse_script(_read(path, spec.role), path)
-        answer, likelihood, labels = script.answer, script.likelihood, script.label_probs
+    path = Path(spec.path)
+    marks = path.with_suffix(".marks")
+    script = Script() if spec.path == "echo" else parse_script(_read(path, spec.role), path)
     generator = ScriptedGenerator(
-        answer, likelihood, labels, spec.capabilities, spec.fingerprint, progress=progress
+        script.answer,
+        script.likelihood,
+        script.label_probs,
+        spec.capabilities,
+        spec.fingerprint,
+        progress,
+        Breaker(script.faults, marks) if script.faults else None,
+        PacedSlots(script.pace, marks) if script.pace else None,
+        script.answer_tokens,
     )
     return LoadedModel(spec, generator, PlainChat())
 
