@@ -116,12 +116,15 @@ def running_cluster(address: str, probe: Probe) -> Site:
     Raises:
         InputError: nobody answers there.
     """
+    import asyncio
+
     from distributed import Client
     from distributed.utils import silence_logging_cmgr
 
     with ExitStack() as undo:
         undo.enter_context(silence_logging_cmgr(logging.CRITICAL))
         try:
+            asyncio.run(_knock(address))
             client = Client(address, timeout=_CONNECT_S, set_as_default=False)
         except Exception as error:  # addresses, sockets and TLS fail in many types
             raise InputError(
@@ -139,6 +142,16 @@ def running_cluster(address: str, probe: Probe) -> Site:
             lasting=True,
             dashboard_link=client.dashboard_link,
         )
+
+
+async def _knock(address: str) -> None:
+    """Connect once: a `Client` that cannot leaves a thread behind, and hangs when it is collected."""
+    from distributed import Security
+    from distributed.comm import connect
+
+    arguments = Security().get_connection_args("client")
+    comm = await connect(address, timeout=_CONNECT_S, **arguments)
+    await comm.close()
 
 
 def hired_cluster(placement: Placement, probe: Probe) -> Site:
