@@ -153,8 +153,8 @@ class DaskExecutor:
         for ticket, worker in self._assignment.assign():
             request = self._waiting.pop(ticket)
             key = f"prefmill-{request.task.step}-{uuid4().hex}"
-            # As bytes: what cannot be unpickled there is then the task's error. Dask's own unpickling
-            # happens in the scheduler, and in the worker's connection, which does not survive it.
+            # As bytes: what cannot be unpickled there is then the task's error. Dask itself would
+            # unpickle it in the scheduler, and in a worker's connection, which does not survive.
             packed = pickle.dumps(request.task)
             future = submit_to(
                 self._client, worker, perform_on_worker, packed, self._topic, key=key

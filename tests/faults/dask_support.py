@@ -67,6 +67,10 @@ def perform_or_hold(packed: bytes, topic: str) -> Any:
     return task.part
 
 
+def content() -> None:
+    """A probe that finds nothing wrong."""
+
+
 def begun(executor: Executor, folder: Path, part: int) -> int:
     """Wait until a held task runs, and nothing ends; returns the process id of its worker."""
 
@@ -178,4 +182,6 @@ def cluster(folder: Path, **settings: Any) -> Iterator[Cluster]:
     try:
         yield started
     finally:
+        processes = family()
         started.close()
+        assert_gone(processes)

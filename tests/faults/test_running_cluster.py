@@ -25,10 +25,8 @@ from tests.faults.dask_support import (
     ROOT,
     Cluster,
     Told,
-    assert_gone,
     begun,
     cluster,
-    family,
     held_task,
     let_go,
     outcome_of,
@@ -55,8 +53,6 @@ def plain(tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler without workers."""
     with cluster(tmp_path) as started:
         yield started
-        processes = family()
-    assert_gone(processes)
 
 
 def reach(folder: Path) -> None:
