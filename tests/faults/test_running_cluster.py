@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import os
 import signal
 import socket
@@ -158,6 +160,45 @@ def test_a_busy_worker_of_others_closes_our_engine_once_it_is_through(
         let_go(tmp_path, 1)
         until(lambda: set(client.run(open_engines).values()) == {(False, False)})
         until(lambda: client.run_on_scheduler(known_tasks) == 0)
+
+
+@pytest.mark.usefixtures("holding")
+def test_a_worker_that_its_cluster_sends_away_is_nobodys_death(
+    plain: Cluster, told: Told, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        plain.add_worker("--nthreads", "1", "--no-nanny")
+    with (
+        joined(plain.address, tmp_path, told, {"": 1}) as executor,
+        Client(plain.address, set_as_default=False) as client,
+    ):
+        until(lambda: executor.wait(0.05) is None and executor.workers() == {"": 2})
+        for part in range(2):
+            executor.submit(held_task(tmp_path, part))
+        pids = [begun(executor, tmp_path, part) for part in range(2)]
+        (address,) = (a for a, pid in client.run(os.getpid).items() if pid == pids[0])
+        client.retire_workers([address])
+        until(lambda: executor.wait(0.05) is None and executor.workers() == {"": 1})
+        let_go(tmp_path, 0, 1)
+        ended = [outcome_of(executor) for _ in range(2)]
+        assert [outcome.value for outcome in ended] == [1, 0]
+        assert not any(outcome.died for outcome in ended)
+
+
+def test_what_a_worker_cannot_unpickle_is_an_error_and_no_death(
+    plain: Cluster, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "only_here.py").write_text("class Decision: pass\n")
+    monkeypatch.syspath_prepend(tmp_path / "here")
+    decision = importlib.import_module("only_here").Decision()
+    plain.add_worker()
+    with joined(plain.address, tmp_path, told) as executor:
+        executor.submit(dataclasses.replace(task(tmp_path), decision=decision))
+        outcome = outcome_of(executor)
+        assert isinstance(outcome.error, ModuleNotFoundError)
+        assert not outcome.died
+        assert executor.workers() == {"": 1}
 
 
 def test_workers_are_told_apart_by_their_resources(
