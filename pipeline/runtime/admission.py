@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from importlib import metadata
+from pkgutil import resolve_name
 from typing import Any
 
 from pipeline.runtime.worker_setup import Facts, Probe, prepare_worker
@@ -34,7 +36,9 @@ async def admit(client: Any, worker: str, probe: Probe | None) -> Facts:
     try:
         if probe is not None:
             await _compare_versions(client, worker)
-        facts: Facts = await _ask(client, worker, prepare_worker, probe)
+            # Before anything of ours is sent: a worker dies of what it cannot unpickle.
+            await _ask(client, worker, resolve_name, "pipeline.runtime.worker:perform")
+        facts: Facts = await _ask(client, worker, prepare_worker, pickle.dumps(probe))
         return facts
     except InputError as error:
         raise InputError(f"the Dask worker at {worker} cannot be used: {error}") from error

@@ -21,6 +21,9 @@ _CONNECT_S = 10
 _STOP_S = 15
 """Dask kills a worker that has not stopped after 4 s."""
 
+_DISMISS_S = 300
+"""Clouds take minutes to delete machines, and machines that stay cost money."""
+
 _SETTINGS = {
     # A worker that dies is our state machine's business: no silent retries.
     "distributed.scheduler.allowed-failures": 0,
@@ -49,6 +52,11 @@ def open_executor(placement: Placement, fleet: Fleet, probe: Probe, tell: Tell) 
         return InlineExecutor(tell)
     if placement.cluster is not None and placement.cluster.kind != "local":
         return DaskExecutor(hired_cluster(placement, probe), fleet, tell)
+    if placement.cluster is not None and placement.cluster.options:
+        raise InputError(
+            "placement.cluster.options: kind `local` takes none, and has "
+            f"{', '.join(placement.cluster.options)}. Its workers follow `workers` and `devices`."
+        )
     return DaskExecutor(local_cluster(fleet), fleet, tell)
 
 
@@ -116,12 +124,15 @@ def running_cluster(address: str, probe: Probe) -> Site:
     Raises:
         InputError: nobody answers there.
     """
+    import asyncio
+
     from distributed import Client
     from distributed.utils import silence_logging_cmgr
 
     with ExitStack() as undo:
         undo.enter_context(silence_logging_cmgr(logging.CRITICAL))
         try:
+            asyncio.run(_knock(address))
             client = Client(address, timeout=_CONNECT_S, set_as_default=False)
         except Exception as error:  # addresses, sockets and TLS fail in many types
             raise InputError(
@@ -141,6 +152,16 @@ def running_cluster(address: str, probe: Probe) -> Site:
         )
 
 
+async def _knock(address: str) -> None:
+    """Connect once: a `Client` that cannot leaves a thread behind, and may hang us later."""
+    from distributed import Security
+    from distributed.comm import connect
+
+    arguments = Security().get_connection_args("client")
+    comm = await connect(address, timeout=_CONNECT_S, **arguments)
+    await comm.close()
+
+
 def hired_cluster(placement: Placement, probe: Probe) -> Site:
     """Start a cluster by one of Dask's deployers, for this run only.
 
@@ -157,7 +178,7 @@ def hired_cluster(placement: Placement, probe: Probe) -> Site:
         undo.enter_context(dask.config.set(_SETTINGS))
         undo.enter_context(silence_logging_cmgr(logging.CRITICAL))
         cluster = start_cluster(kind, placement.cluster.options, placement.workers)
-        undo.callback(cluster.close)
+        undo.callback(cluster.close, timeout=_DISMISS_S)
         client = Client(cluster, set_as_default=False)
         undo.callback(client.close, timeout=_STOP_S)
         return Site(

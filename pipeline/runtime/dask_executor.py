@@ -7,6 +7,7 @@ thread that calls `wait`; what happens elsewhere arrives as a message in its inb
 
 from __future__ import annotations
 
+import pickle
 import queue
 import time
 from collections import deque
@@ -99,14 +100,14 @@ class DaskExecutor:
         self._warned: set[str] = set()
         self._inbox: queue.SimpleQueue[_Ended | Joined | Left | Checked] = queue.SimpleQueue()
         self._ready: deque[Outcome] = deque()
+        self._roster = Roster(site.client, site.probe, self._inbox.put)
         try:
             self._client.subscribe_topic(self._topic, lambda event: tell(event[1]))
-            self._roster = Roster(self._client, site.probe, self._inbox.put)
-            self._roster.look()
+            self._roster.open()
             if not site.queued:
                 self._await_workers()
         except BaseException:
-            site.close()
+            self.close()
             raise
 
     def submit(self, task: PartTask, alone: bool = False) -> None:
@@ -153,8 +154,11 @@ class DaskExecutor:
         for ticket, worker in self._assignment.assign():
             request = self._waiting.pop(ticket)
             key = f"prefmill-{request.task.step}-{uuid4().hex}"
+            # As bytes: what cannot be unpickled there is then the task's error. Dask itself would
+            # unpickle it in the scheduler, and in a worker's connection, which does not survive.
+            packed = pickle.dumps(request.task)
             future = submit_to(
-                self._client, worker, perform_on_worker, request.task, self._topic, key=key
+                self._client, worker, perform_on_worker, packed, self._topic, key=key
             )
             self._sent[ticket] = _Request(request.task, request.alone, future)
             self._client.loop.add_callback(self._follow, ticket, future)

@@ -5,7 +5,9 @@ The batch systems were tried against stand-ins for their commands; see `tests/fa
 
 from __future__ import annotations
 
-from contextlib import suppress
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -45,24 +47,35 @@ def start_cluster(kind: ClusterKind, options: dict[str, Any], workers: int) -> A
     try:
         cluster.scale(workers)
         _await_submission(cluster)
-    except BaseException as error:
-        with suppress(Exception):  # the first error is the one that matters
-            cluster.close()
-        if not isinstance(error, Exception):
-            raise
-        raise _refused(kind, error) from error
+    except BaseException as error:  # Ctrl-C, too, must leave no jobs behind
+        _give_up(cluster)
+        if isinstance(error, Exception):
+            raise _refused(kind, error) from error
+        raise
     return cluster
 
 
 def _find(kind: ClusterKind) -> Any:
     module, name, package = DEPLOYERS[kind]
     try:
-        return getattr(import_module(module), name)
+        with _ctrl_c_kept():
+            return getattr(import_module(module), name)
     except ImportError as error:
         raise InputError(
             f"placement.cluster.kind: `{kind}` needs a package that is not installed ({error}). "
             f'Install it with: pip install "{package}"'
         ) from error
+
+
+@contextmanager
+def _ctrl_c_kept() -> Iterator[None]:
+    """Importing dask_jobqueue 0.9 makes Ctrl-C end the process, whoever handled it before."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is not before:
+            signal.signal(signal.SIGINT, before)
 
 
 def _await_submission(cluster: Any) -> None:
@@ -76,6 +89,16 @@ def _await_submission(cluster: Any) -> None:
 
     if isinstance(cluster, SpecCluster):
         cluster.sync(submitted)
+
+
+def _give_up(cluster: Any) -> None:
+    from distributed import Status
+
+    for job in getattr(cluster, "workers", {}).values():
+        if job.status is Status.created:
+            job.status = Status.failed  # Dask closes no cluster with jobs that never began
+    with suppress(Exception):  # the first error is the one that matters
+        cluster.close()
 
 
 def _refused(kind: ClusterKind, error: Exception) -> InputError:

@@ -69,7 +69,11 @@ class Roster:
         self._checks: dict[str, int] = {}  # of every worker that is there
         self._passed: set[str] = set()
         self._refreshed = 0.0
-        client.subscribe_topic("all", self._hear)
+
+    def open(self) -> None:
+        """Listen, and look around."""
+        self._client.subscribe_topic("all", self._hear)
+        self.look()
 
     def refresh(self) -> None:
         """Look for workers that were not announced, now and then."""

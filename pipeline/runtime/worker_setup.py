@@ -5,6 +5,7 @@ Imported before a worker takes work, so it is light. Nothing here knows how a wo
 
 from __future__ import annotations
 
+import pickle
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,8 +35,11 @@ def dask_setup(worker: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def prepare_worker(probe: Probe | None) -> Facts:
+def prepare_worker(packed: bytes) -> Facts:
     """Make a worker ready for tasks; one that we did not start is probed first.
+
+    Args:
+        packed: a pickled `Probe`, or None.
 
     Raises:
         OSError, InputError: what the probe raises.
@@ -49,6 +53,7 @@ def prepare_worker(probe: Probe | None) -> Facts:
     relax_collector()
     watch_over(POOL.pulse)
     worker = get_worker()
+    probe: Probe | None = pickle.loads(packed)
     if probe is not None:
         probe()
         if _KEEPER not in worker.plugins:
@@ -68,13 +73,13 @@ def release_worker() -> None:
         worker.loop.add_callback(worker.plugin_remove, name=_KEEPER)
 
 
-def perform_on_worker(task: Any, topic: str) -> Any:
-    """Perform a `PartTask`, sending progress to a topic as it goes."""
+def perform_on_worker(packed: bytes, topic: str) -> Any:
+    """Perform a pickled `PartTask`, sending progress to a topic as it goes."""
     from distributed import get_worker
 
     from pipeline.runtime.worker import perform
 
-    worker = get_worker()
+    worker, task = get_worker(), pickle.loads(packed)
     return perform(task, lambda message: worker.log_event(topic, message))
 
 

@@ -13,9 +13,11 @@ import pytest
 from pipeline.folders import LocalFolder
 from pipeline.runtime import dask_executor
 from pipeline.runtime.clusters import open_executor
+from pipeline.runtime.dask_executor import DaskExecutor
 from pipeline.runtime.executors import Executor, InlineExecutor
 from pipeline.runtime.fleet import Fleet, Seat
 from pipeline.runtime.reports import PartReport
+from pipeline.runtime.roster import Left
 from pipeline.runtime.store import StepFolder
 from schemas.errors import InputError
 from schemas.recipe import Placement
@@ -110,6 +112,32 @@ def test_what_a_dead_worker_had_in_hand_is_told_once_and_what_waited_is_not_blam
         assert {outcome.value for outcome in rest} == {2, 3}
         assert executor.wait(0.2) is None, "no task has two outcomes"
         assert executor.workers() == {"": 1}
+
+
+@pytest.mark.usefixtures("holding")
+def test_a_task_that_never_reached_its_worker_is_given_to_another(
+    told: Told, tmp_path: Path
+) -> None:
+    with local(told) as executor:
+        assert isinstance(executor, DaskExecutor)
+        executor.submit(held_task(tmp_path, 0))
+        begun(executor, tmp_path, 0)
+        # A worker that is gone already, which nobody has told us yet.
+        executor._assignment.join("tcp://127.0.0.1:1", "", 1)
+        executor.submit(held_task(tmp_path, 1))
+        executor._inbox.put(Left("tcp://127.0.0.1:1", frozenset(), asked=False))
+        let_go(tmp_path, 0, 1)
+        assert [outcome_of(executor).value for _ in range(2)] == [0, 1]
+
+
+@pytest.mark.usefixtures("holding")
+def test_workers_leave_ctrl_c_to_us(told: Told, tmp_path: Path) -> None:
+    with local(told) as executor:
+        executor.submit(held_task(tmp_path, 0))
+        os.kill(begun(executor, tmp_path, 0), signal.SIGINT)
+        assert executor.wait(0.3) is None
+        let_go(tmp_path, 0)
+        assert outcome_of(executor).value == 0
 
 
 @pytest.mark.usefixtures("holding")

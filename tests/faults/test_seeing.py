@@ -47,7 +47,7 @@ def test_status_knows_a_run_that_goes_on_one_that_was_killed_and_one_that_is_don
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + 60
-            while not list(out.glob("work/*/**/part-*.json")):
+            while not list(out.glob("work/*/**/*.part")):
                 assert process.poll() is None and time.monotonic() < deadline
                 time.sleep(0.01)
             # It stands still, so that it is as far when it is killed as when it is looked at.
