@@ -150,6 +150,7 @@ def resolve_openai(
         fingerprint=f"openai-{identity}",
         tokenizer_path=tokenizer.path if tokenizer else "",
         tokenizer_revision=tokenizer.revision if tokenizer else None,
+        continuous=True,
     )
 
 
