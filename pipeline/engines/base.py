@@ -57,6 +57,11 @@ class ModelSpec:
         return self.engine != "openai"
 
     @property
+    def has_weights(self) -> bool:
+        """Whether it takes memory of a device, or of the host where there is none."""
+        return self.engine in ("vllm", "transformers")
+
+    @property
     def name(self) -> str:
         """Short name for lineage and reports."""
         return f"{self.role}:{self.entry.model}"

@@ -62,10 +62,10 @@ class Machine:
         return not self.why_no_gpu
 
 
-def this_machine() -> Machine:
-    """Look around; takes no more than a call of `nvidia-smi`."""
+def this_machine(list_devices: bool = True) -> Machine:
+    """Look around; `list_devices` asks `nvidia-smi`, which may take seconds."""
     why_no_gpu = _why_no_gpu()
-    devices = () if why_no_gpu else find_devices()
+    devices = find_devices() if list_devices and not why_no_gpu else ()
     return Machine(why_no_gpu, devices, host_cores(), host_memory_mb())
 
 

@@ -59,7 +59,7 @@ class Footprint:
 
 def footprint(spec: ModelSpec, on_gpu: bool) -> Footprint | None:
     """What a model needs where it runs; None if its files are not here or cannot be read."""
-    if spec.engine in ("openai", "scripted"):
+    if not spec.has_weights:
         return Footprint(0, 0)
     weights = _weights_bytes(spec, _width(spec, on_gpu))
     if weights is None:
