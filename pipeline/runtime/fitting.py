@@ -99,25 +99,23 @@ def _split_problems(spec: ModelSpec) -> Iterator[Problem]:
 
 def _device_problems(team: Team, machine: Machine) -> list[Problem]:
     """Its devices exist, and are enough."""
-    if not machine.devices or not team.has_weights:
+    if not team.has_weights or not (machine.devices or team.listed):
         return []
     known = [device.index for device in machine.devices]
-    strange = [str(device) for device in team.devices if device not in known]
+    strange = [str(device) for device in team.devices if known and device not in known]
     if strange:
         seen = f"there is no GPU {', '.join(strange)} here"
         return [Problem(_key(team.group, "devices"), seen, ", ".join(map(str, known)))]
     wanted = team.workers * team.split
     if len(team.devices) >= wanted:
         return []
-    each = f" with {team.split} each" if team.split > 1 else ""
     left = ", ".join(map(str, team.devices)) or "none"
-    seen = f"{_workers(team)}{each} need {wanted} GPUs; there for them: {left}"
-    advice = (
-        "lower `workers` or `tensor_parallel`, or list more in `devices`"
-        if team.listed
-        else f"lower `workers` or `tensor_parallel`; this machine has {len(known)} GPUs, and some "
-        "may be listed for others"
+    each = f", {team.split} each" if team.split > 1 else ""
+    seen = (
+        f"{_workers(team)} on {wanted} GPU{'s' if wanted > 1 else ''}{each}; there for them: {left}"
     )
+    more = "list more in `devices`" if team.listed else f"this machine has {len(known)} for all"
+    advice = f"lower `workers` or `tensor_parallel`; {more}"
     return [Problem(_key(team.group, "workers"), seen, advice=advice)]
 
 
