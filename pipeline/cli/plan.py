@@ -136,19 +136,25 @@ def _workers(placement: Placement, survey: Survey) -> str:
     """The table of workers, or who starts them."""
     if placement.scheduler is not None:
         return f"workers: those of the Dask scheduler at {placement.scheduler}"
-    if not survey.loads:
-        kind = placement.cluster.kind if placement.cluster else "local"
-        return f"workers: {placement.workers} of a {kind} cluster"
+    if placement.cluster is not None and placement.cluster.kind != "local":
+        return f"workers: {placement.workers} of a {placement.cluster.kind} cluster"
     rows = [
         (
             load.seat.name if placement.workers else "this process",
-            ", ".join(f"GPU {device}" for device in load.seat.devices) or "CPU",
+            _place(load),
             ", then ".join(load.models) or "-",
             *_memory(load, len(survey.loads)),
         )
         for load in survey.loads
     ]
     return text_table(("worker", "runs on", "models in turn", "needs GiB", "has GiB"), rows)
+
+
+def _place(load: Load) -> str:
+    if load.seat.devices:
+        return ", ".join(f"GPU {device}" for device in load.seat.devices)
+    # A CPU's memory is always known.
+    return "a GPU" if load.needs_mb != 0 and load.has_mb is None else "CPU"
 
 
 def _memory(load: Load, workers: int) -> tuple[str, str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from schemas.recipe import Placement, Recipe
+from schemas.recipe import Placement
 
 GENERAL = ""
 """The group of workers that no model has to itself."""
@@ -16,21 +16,27 @@ def is_apart(role: str, placement: Placement) -> bool:
     return own is not None and (own.workers is not None or own.devices is not None)
 
 
-def groups_of(roles: Iterable[str], recipe: Recipe) -> dict[str, str]:
-    """By role, the group that has to ask it. A server can be asked from any, so it is left out."""
+def groups_of(
+    roles: Iterable[str], placement: Placement, servers: Collection[str] = ()
+) -> dict[str, str]:
+    """By role, the group of workers that has to ask it.
+
+    Args:
+        servers: roles with `engine: openai`. They can be asked from anywhere, so those without
+            workers of their own are left out.
+    """
     groups = {}
     for role in roles:
-        entry = recipe.models.get(role)
-        if is_apart(role, recipe.placement):
+        if is_apart(role, placement):
             groups[role] = role
-        elif entry is None or entry.engine != "openai":
+        elif role not in servers:
             groups[role] = GENERAL
     return groups
 
 
-def group_of(roles: Iterable[str], recipe: Recipe) -> str:
+def group_of(roles: Iterable[str], placement: Placement, servers: Collection[str] = ()) -> str:
     """The group of a step that uses these models; compiling made sure that there is but one."""
-    return next(iter(groups_of(roles, recipe).values()), GENERAL)
+    return next(iter(groups_of(roles, placement, servers).values()), GENERAL)
 
 
 def workers_come_from_elsewhere(placement: Placement) -> bool:

@@ -5,17 +5,19 @@ What only the machine can tell, e.g. whether a device exists, is `pipeline.runti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.recipe.groups import groups_of, is_apart, workers_come_from_elsewhere
 from pipeline.recipe.nearest import did_you_mean
 from pipeline.recipe.overrides import parse_path
+from pipeline.recipe.problems import validate
 from pipeline.recipe.recipe_io import RecipeSource
 from pipeline.recipe.resolve_steps import Resolved
 from pipeline.recipe.yaml_io import KeyPath, dotted
 from schemas.errors import Problem
-from schemas.recipe import Placement, Recipe
+from schemas.recipe import Placement
 
 _SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 """Ways to a Dask scheduler in another process; `inproc` is none."""
@@ -23,20 +25,28 @@ _SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 _PLACE = ("placement",)
 
 
-def placement_problems(source: RecipeSource, recipe: Recipe | None) -> Iterator[Problem]:
-    """Placement speaks of models that exist, and does not contradict itself."""
-    models, placement = source.data.get("models"), source.data.get("placement")
-    placed = placement.get("models") if isinstance(placement, dict) else None
-    known = list(models) if isinstance(models, dict) else []
-    for role in placed if isinstance(placed, dict) else ():
-        if role not in known:
+def placement_problems(source: RecipeSource, steps: Sequence[Resolved]) -> Iterator[Problem]:
+    """Placement speaks of models that exist, contradicts neither itself nor a step."""
+    models, placed = source.data.get("models"), source.data.get("placement")
+    entries: dict[str, Any] = models if isinstance(models, dict) else {}
+    roles = placed.get("models") if isinstance(placed, dict) else None
+    for role in roles if isinstance(roles, dict) else ():
+        if role not in entries:
             place = (*_PLACE, "models", role)
-            seen, advice = f"no model is called `{role}`", did_you_mean(role, known)
-            yield source.problem(place, seen, ", ".join(known), advice)
-    if recipe is not None:
-        yield from _cluster_problems(source, recipe.placement)
-        yield from _whereabouts_problems(source, recipe.placement)
-        yield from _device_problems(source, recipe)
+            seen, advice = f"no model is called `{role}`", did_you_mean(role, entries)
+            yield source.problem(place, seen, ", ".join(entries), advice)
+    placement, _ = validate(Placement, placed or {}, source, _PLACE)
+    if placement is None:  # reported with the recipe's own problems
+        return
+    servers = {
+        role
+        for role, entry in entries.items()
+        if isinstance(entry, dict) and entry.get("engine") == "openai"
+    }
+    yield from _cluster_problems(source, placement)
+    yield from _whereabouts_problems(source, placement)
+    yield from _device_problems(source, placement, servers)
+    yield from _group_problems(source, placement, servers, steps)
 
 
 def _cluster_problems(source: RecipeSource, placement: Placement) -> Iterator[Problem]:
@@ -92,10 +102,12 @@ def _whereabouts_problems(source: RecipeSource, placement: Placement) -> Iterato
                 yield source.problem((*_PLACE, "models", role), seen, advice=advice)
 
 
-def _device_problems(source: RecipeSource, recipe: Recipe) -> Iterator[Problem]:
+def _device_problems(
+    source: RecipeSource, placement: Placement, servers: Collection[str]
+) -> Iterator[Problem]:
     """Each device is given once, and to somebody who has a use for it."""
     owner: dict[int, KeyPath] = {}
-    for place, devices in _device_lists(recipe.placement):
+    for place, devices in _device_lists(placement):
         if not devices:
             yield source.problem(place, "no device", "one or more; or leave the key out")
         for index, device in enumerate(devices):
@@ -104,9 +116,8 @@ def _device_problems(source: RecipeSource, recipe: Recipe) -> Iterator[Problem]:
                 advice = "one worker at a time has a device: give each another"
                 yield source.problem((*place, index), seen, advice=advice)
             owner.setdefault(device, place)
-    for role, own in recipe.placement.models.items():
-        entry = recipe.models.get(role)
-        if entry is not None and entry.engine == "openai" and own.devices is not None:
+    for role, own in placement.models.items():
+        if role in servers and own.devices is not None:
             place = (*_PLACE, "models", role, "devices")
             seen = f"`{role}` is served by another process (`engine: openai`)"
             yield source.problem(place, seen, advice="drop `devices`: its server has them")
@@ -121,15 +132,18 @@ def _device_lists(placement: Placement) -> Iterator[tuple[KeyPath, list[int]]]:
         yield (*_PLACE, "devices"), placement.devices
 
 
-def group_problems(
-    source: RecipeSource, recipe: Recipe | None, steps: Sequence[Resolved]
+def _group_problems(
+    source: RecipeSource,
+    placement: Placement,
+    servers: Collection[str],
+    steps: Sequence[Resolved],
 ) -> Iterator[Problem]:
     """A step runs on one worker, so the models it uses are placed together."""
     for step in steps:
-        if recipe is None or step.stage is None or step.config is None:
+        if step.stage is None or step.config is None:
             continue
         needs = {need.role: need.key for need in step.stage.needs(step.config)}
-        groups = groups_of(needs, recipe)
+        groups = groups_of(needs, placement, servers)
         if len(set(groups.values())) < 2:
             continue
         apart = [role for role, group in groups.items() if group]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.engines.base import ModelSpec
@@ -45,15 +45,19 @@ def stations(plan: Plan, specs: Mapping[str, ModelSpec]) -> tuple[Station, ...]:
 
 
 def _groups(plan: Plan) -> list[str]:
+    entries = plan.recipe.models.items()
+    servers = {role for role, entry in entries if entry.engine == "openai"}
     groups: list[str] = []
     for step in plan.steps:
-        groups.append(_group(plan, step, groups[-1] if groups else GENERAL))
-    return groups + [_group(plan, step, groups[-1]) for step in plan.exports]
+        groups.append(_group(plan, step, servers, groups[-1] if groups else GENERAL))
+    return groups + [_group(plan, step, servers, groups[-1]) for step in plan.exports]
 
 
-def _group(plan: Plan, step: Step, parent: str) -> str:
+def _group(plan: Plan, step: Step, servers: Collection[str], parent: str) -> str:
     """Without a model a step runs where its rows were made."""
-    return group_of((need.role for need in step.needs), plan.recipe) if step.needs else parent
+    if not step.needs:
+        return parent
+    return group_of((need.role for need in step.needs), plan.recipe.placement, servers)
 
 
 def turns(uses: Sequence[tuple[str, frozenset[str]]]) -> list[int]:

@@ -171,6 +171,16 @@ def test_the_page_on_a_cpu(
     assert "worker1" in page
 
 
+def test_the_page_where_gpus_cannot_be_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], on: Callable[[Machine], None]
+) -> None:
+    on(Machine("", (), (0,), 1024))
+    assert main(["plan", str(write(tmp_path, GOOD))]) == 0
+    page = capsys.readouterr().out
+    assert "worker0  a GPU    policy          40.0       ?" in page
+    assert "note: nvidia-smi does not list the GPUs" in page
+
+
 @pytest.mark.parametrize(
     ("placed", "said"),
     [

@@ -86,8 +86,8 @@ def test_damaged_weights_are_unknown(tmp_path: Path, content: bytes) -> None:
 def test_a_model_of_the_hub_is_unknown_until_it_is_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub = pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     wanted = replace(spec("m", "vllm", "org/name"), revision="abc")
     assert footprint(wanted, True) is None
     assert attention_heads(wanted) is None

@@ -8,40 +8,35 @@ from pipeline.recipe.groups import (
     workers_come_from_elsewhere,
 )
 from schemas.recipe import Cluster, ModelPlacement, Placement
-from tests.pipeline.rigs import rig
 
-PLACED = {"models": {"policy": {"devices": [0]}, "judge": {"workers": 2}, "other": {}}}
+PLACED = Placement(
+    models={
+        "policy": ModelPlacement(devices=[0]),
+        "judge": ModelPlacement(workers=1),
+        "other": ModelPlacement(max_num_seqs=8),
+    }
+)
 
 
 def test_workers_or_devices_of_its_own_place_a_model_apart() -> None:
-    placement = Placement(
-        models={
-            "policy": ModelPlacement(devices=[0]),
-            "judge": ModelPlacement(workers=1),
-            "other": ModelPlacement(max_num_seqs=8),
-        }
-    )
-    apart = [role for role in (*placement.models, "unknown") if is_apart(role, placement)]
+    apart = [role for role in (*PLACED.models, "unknown") if is_apart(role, PLACED)]
     assert apart == ["policy", "judge"]
 
 
 def test_a_step_goes_where_its_models_are() -> None:
-    plan, _ = rig(["policy", "judge", "other"], PLACED)
-    assert group_of(["policy"], plan.recipe) == "policy"
-    assert group_of(["other"], plan.recipe) == GENERAL
-    assert group_of([], plan.recipe) == GENERAL
-    assert groups_of(["policy", "other"], plan.recipe) == {"policy": "policy", "other": GENERAL}
+    assert group_of(["policy"], PLACED) == "policy"
+    assert group_of(["other"], PLACED) == group_of(["unplaced"], PLACED) == GENERAL
+    assert group_of([], PLACED) == GENERAL
+    assert groups_of(["policy", "other"], PLACED) == {"policy": "policy", "other": GENERAL}
 
 
 def test_a_server_can_be_asked_from_any_worker() -> None:
-    plan, _ = rig(["server judge"], PLACED, {"server": "openai"})
-    assert group_of(["server", "judge"], plan.recipe) == "judge"
-    assert group_of(["server"], plan.recipe) == GENERAL
+    assert group_of(["server", "judge"], PLACED, {"server"}) == "judge"
+    assert group_of(["server"], PLACED, {"server"}) == GENERAL
 
 
 def test_a_server_that_is_given_workers_has_a_group() -> None:
-    plan, _ = rig(["judge"], PLACED, {"judge": "openai"})
-    assert group_of(["judge"], plan.recipe) == "judge"
+    assert group_of(["judge"], PLACED, {"judge"}) == "judge"
 
 
 def test_who_starts_the_workers() -> None:

@@ -188,5 +188,16 @@ def test_a_step_may_use_a_model_apart_and_a_server(tmp_path: Path) -> None:
     assert problems(tmp_path, "models:\n  policy: {workers: 1}", text=text) == []
 
 
-def test_a_broken_placement_is_one_problem(tmp_path: Path) -> None:
+def test_a_broken_placement_is_judged_no_further(tmp_path: Path) -> None:
     assert only(tmp_path, "workers: x\nscheduler: inproc://1").key == "placement.workers"
+
+
+def test_other_mistakes_do_not_hide_those_of_the_placement(tmp_path: Path) -> None:
+    text = BOTH.replace("name: test", "name: '?'")
+    placement = "devices: [0, 0]\nmodels:\n  other: {workers: 2}"
+    found = [problem.key for problem in problems(tmp_path, placement, text=text)]
+    assert found == ["name", "stages[1].models", "placement.devices[1]"]
+
+
+def test_no_placement_is_a_placement(tmp_path: Path) -> None:
+    assert problems(tmp_path, "", text=RECIPE.removesuffix("placement:\n")) == []

@@ -71,6 +71,12 @@ def test_a_server_takes_no_turn() -> None:
     assert [station.turn for station in stations(plan, specs)] == [0, 0, 0, 1, 1]
 
 
+def test_a_step_that_asks_a_server_too_runs_beside_its_other_model() -> None:
+    placement = {"models": {"judge": {"workers": 1}}}
+    plan, specs = rig(["server", "server judge"], placement, {"server": "openai"})
+    assert [station.group for station in stations(plan, specs)] == ["", "judge", "judge"]
+
+
 def test_a_script_stands_in_for_an_engine_and_takes_turns() -> None:
     plan, specs = rig(["a", "b"], None, {"a": "scripted", "b": "scripted"})
     assert stations(plan, specs) == (Station("", 0, 1), Station("", 1, 1), Station("", 1, 1))
