@@ -1,4 +1,4 @@
-"""Do the parts of a recipe fit together: order, columns, model roles, placement."""
+"""Do the parts of a recipe fit together: order, columns, model roles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from pipeline.recipe.capabilities import declared_capabilities, why_unable
 from pipeline.recipe.catalog import Catalog
 from pipeline.recipe.flow import Columns, writers_of
-from pipeline.recipe.groups import groups_of
 from pipeline.recipe.nearest import did_you_mean
 from pipeline.recipe.overrides import parse_path
 from pipeline.recipe.recipe_io import RecipeSource
@@ -18,7 +17,7 @@ from pipeline.recipe.resolve_steps import Resolved
 from pipeline.recipe.yaml_io import dotted
 from schemas.columns import SCORES, Column
 from schemas.errors import Problem
-from schemas.recipe import ModelEntry, Recipe
+from schemas.recipe import ModelEntry
 from schemas.stage import Need
 
 
@@ -154,56 +153,3 @@ def _capability_problems(
         reason, advice = why_unable(entry, capability)
         seen = f"`{stage}` needs `{capability}` of model `{need.role}`, and {reason}"
         yield source.problem(place, seen, advice=advice)
-
-
-def placement_problems(source: RecipeSource) -> Iterator[Problem]:
-    """Placement speaks of models that exist."""
-    models, placement = source.data.get("models"), source.data.get("placement")
-    placed = placement.get("models") if isinstance(placement, dict) else None
-    known = list(models) if isinstance(models, dict) else []
-    for role in placed if isinstance(placed, dict) else ():
-        if role not in known:
-            place = ("placement", "models", role)
-            seen, advice = f"no model is called `{role}`", did_you_mean(role, known)
-            yield source.problem(place, seen, ", ".join(known), advice)
-
-
-def cluster_problems(source: RecipeSource, recipe: Recipe | None) -> Iterator[Problem]:
-    """The workers come from one place, at an address that Dask can speak to."""
-    if recipe is None:
-        return
-    placement = recipe.placement
-    if placement.scheduler is not None:
-        scheme = placement.scheduler.partition("://")[0]
-        if scheme not in _SCHEMES or "://" not in placement.scheduler:
-            seen = f"{placement.scheduler!r} is no address of a Dask scheduler"
-            allowed = ", ".join(f"{scheme}://HOST:PORT" for scheme in _SCHEMES)
-            yield source.problem(("placement", "scheduler"), seen, allowed)
-        if placement.cluster is not None:
-            seen = "a running scheduler and a cluster to start; workers come from one of them"
-            yield source.problem(("placement", "cluster"), seen, advice="leave out one")
-    if placement.cluster is not None and placement.workers == 0:
-        seen = "0 workers run in this process, and there is a cluster to start"
-        yield source.problem(("placement", "workers"), seen, "1 or more with `cluster`")
-
-
-_SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
-
-
-def apart_problems(
-    source: RecipeSource, recipe: Recipe | None, steps: Sequence[Resolved]
-) -> Iterator[Problem]:
-    """A step is done by one worker, so its models must be together."""
-    if recipe is None:
-        return
-    for step in steps:
-        if step.stage is None or step.config is None:
-            continue
-        roles = [need.role for need in step.stage.needs(step.config)]
-        if len(groups_of(roles, recipe.placement)) > 1:
-            seen = f"asks {', '.join(f'`{role}`' for role in roles)}, which are placed apart"
-            advice = (
-                "write a step for each, or drop their `workers` and `devices` under "
-                "placement.models, so that they take turns"
-            )
-            yield source.problem(step.path, seen, advice=advice)

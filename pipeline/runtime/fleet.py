@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pipeline.engines.base import ModelSpec
-from pipeline.engines.devices import Device
-from pipeline.recipe.groups import GENERAL
+from pipeline.engines.devices import Machine
+from pipeline.recipe.groups import GENERAL as GENERAL
+from pipeline.recipe.groups import workers_come_from_elsewhere
+from pipeline.recipe.plan import Plan
+from pipeline.runtime.stations import lanes_by_group, stations
 from schemas.recipe import Placement
 
 
@@ -20,7 +24,7 @@ class Seat:
         group: the role that has it to itself, or GENERAL.
         devices: GPUs it sees.
         env: environment variables it starts with, e.g. `CUDA_VISIBLE_DEVICES`.
-        children: whether its engine has processes of its own, one per device.
+        children: whether its engine has processes of its own, e.g. for `tensor_parallel`.
     """
 
     name: str
@@ -43,100 +47,135 @@ class Fleet:
     lanes: dict[str, int] = field(default_factory=lambda: {GENERAL: 1})
 
 
-def is_ours(placement: Placement) -> bool:
-    """Whether the workers are started here, on this machine."""
-    hired = placement.cluster is not None and placement.cluster.kind != "local"
-    return placement.scheduler is None and not hired
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A group of alike workers on this machine.
 
-
-def plan_fleet(
-    placement: Placement,
-    groups: Mapping[str, Sequence[ModelSpec]],
-    lanes: Mapping[str, int],
-    devices: Sequence[Device],
-    cores: Sequence[int],
-) -> Fleet:
-    """Seat every worker.
-
-    Args:
-        placement: the recipe's.
-        groups: the models that each group of workers serves.
-        lanes: parts that a worker of each group has in hand.
-        devices: the GPUs of this machine.
-        cores: its CPU cores.
+    Attributes:
+        specs: the models that take turns on each of them, by first use.
+        split: processes that an engine of theirs is split over, at most: each has a device.
+        devices: GPUs to hand out, `split` each; too few if there are no more.
+        listed: whether the recipe lists these devices.
     """
-    if not is_ours(placement) or placement.workers == 0:
-        return Fleet((), dict(lanes))
-    seats = [
-        seat
-        for group in sorted(groups)
-        for seat in _seats(
-            group, groups[group], placement, wanted_devices(group, placement, devices)
-        )
-    ]
-    if not devices:
-        seats = _share_cores(seats, groups, cores)
-    return Fleet(tuple(seats), dict(lanes))
+
+    group: str
+    specs: tuple[ModelSpec, ...]
+    workers: int
+    split: int
+    devices: tuple[int, ...]
+    listed: bool
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether its workers need devices, if there are any."""
+        return any(spec.has_weights for spec in self.specs)
+
+    @property
+    def runs_vllm(self) -> bool:
+        """Whether vLLM is among its engines."""
+        return any(spec.engine == "vllm" for spec in self.specs)
 
 
-def width(specs: Iterable[ModelSpec]) -> int:
-    """Devices that one worker for these models needs."""
-    return max((spec.placement.tensor_parallel for spec in specs), default=1)
+def plan_fleet(plan: Plan, specs: Mapping[str, ModelSpec], machine: Machine) -> Fleet:
+    """The workers of a plan; without seats where others start them, or nobody does."""
+    lanes = lanes_by_group(stations(plan, specs))
+    if plan.recipe.placement.workers == 0:
+        return Fleet((), lanes)
+    return Fleet(seats(teams(plan, specs, machine), machine), lanes)
 
 
-def worker_count(group: str, specs: Sequence[ModelSpec], placement: Placement) -> int:
-    """Workers of a group: what the recipe says, else one for each set of its devices."""
+def teams(plan: Plan, specs: Mapping[str, ModelSpec], machine: Machine) -> list[Team]:
+    """The groups of workers on this machine, models with workers of their own first.
+
+    With `workers: 0` this process counts as a worker. Listed devices go to those they are listed
+    for; of the others, models that have workers of their own take what they need, and the
+    general workers may use the rest.
+    """
+    placement = plan.recipe.placement
+    if workers_come_from_elsewhere(placement):
+        return []
+    models = _models_by_group(plan, specs)
+    listed = {group: _listed(group, placement) for group in models}
+    taken = {device for devices in listed.values() for device in devices or ()}
+    free = [device.index for device in machine.devices if device.index not in taken]
+    found = []
+    for group in sorted(models, key=lambda group: group == GENERAL):
+        team = _team(group, models[group], placement, listed[group], free if machine.on_gpu else [])
+        free = [device for device in free if device not in team.devices]
+        found.append(team)
+    return found
+
+
+def _models_by_group(
+    plan: Plan, specs: Mapping[str, ModelSpec]
+) -> dict[str, tuple[ModelSpec, ...]]:
+    """By group in use, the models that its workers open."""
+    models: dict[str, dict[str, ModelSpec]] = {}
+    steps = (*plan.steps, *plan.exports)
+    for station, step in zip(stations(plan, specs), steps, strict=True):
+        used = models.setdefault(station.group, {})
+        used.update({need.role: specs[need.role] for need in step.needs})
+    return {group: tuple(used.values()) for group, used in models.items()}
+
+
+def _listed(group: str, placement: Placement) -> list[int] | None:
+    return placement.devices if group == GENERAL else placement.models[group].devices
+
+
+def _team(
+    group: str,
+    specs: tuple[ModelSpec, ...],
+    placement: Placement,
+    listed: Sequence[int] | None,
+    free: Sequence[int],
+) -> Team:
+    split = max((s.placement.tensor_parallel for s in specs if s.engine == "vllm"), default=1)
     if group == GENERAL:
-        return placement.workers
-    own = placement.models[group]
-    return own.workers or max(1, len(own.devices or ()) // width(specs))
+        workers = max(1, placement.workers)
+    else:
+        workers = placement.models[group].workers or max(1, len(listed or ()) // split)
+    devices: Sequence[int] = ()
+    if any(spec.has_weights for spec in specs):
+        devices = listed if listed is not None else free[: workers * split]
+    return Team(group, specs, workers, split, tuple(devices), listed is not None)
 
 
-def wanted_devices(group: str, placement: Placement, devices: Sequence[Device]) -> list[int]:
-    """The GPUs of a group: those it was given, else those that nobody was given."""
-    given = {d for own in placement.models.values() for d in own.devices or ()}
-    wanted = placement.devices if group == GENERAL else placement.models[group].devices
-    if wanted is not None:
-        return wanted
-    given |= set(placement.devices or ()) if group != GENERAL else set()
-    return [device.index for device in devices if device.index not in given]
+def seats(found: Iterable[Team], machine: Machine) -> tuple[Seat, ...]:
+    """A seat for each worker of each team."""
+    found = list(found)
+    cores = _shares_of_cores(found, machine)
+    return tuple(
+        _seat(team, number, _bound(team, cores)) for team in found for number in range(team.workers)
+    )
 
 
-def _seats(
-    group: str, specs: Sequence[ModelSpec], placement: Placement, devices: Sequence[int]
-) -> list[Seat]:
-    each = width(specs)
-    local = any(spec.engine in ("vllm", "transformers") for spec in specs)
-    seats = []
-    for number in range(worker_count(group, specs, placement)):
-        own = tuple(devices[number * each : (number + 1) * each]) if local else ()
-        env = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, own))} if own else {}
-        name = f"{group or 'worker'}-{number}"
-        seats.append(Seat(name, group, own, env, children=each > 1))
-    return seats
+def _seat(team: Team, number: int, env: dict[str, str]) -> Seat:
+    devices = team.devices[number * team.split : (number + 1) * team.split]
+    if devices:
+        # Without the order CUDA counts the fastest first, and the numbers are not nvidia-smi's.
+        visible = ",".join(map(str, devices))
+        env = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
+    # No role can make the name of a general worker: its own end in a dash and a number.
+    name = f"{team.group}-{number}" if team.group else f"worker{number}"
+    return Seat(name, team.group, devices, env, children=team.split > 1)
 
 
-def _share_cores(
-    seats: Sequence[Seat], groups: Mapping[str, Sequence[ModelSpec]], cores: Sequence[int]
-) -> list[Seat]:
-    """Give each engine on the CPU cores of its own: two that share some stop each other."""
-    busy = [seat for seat in seats if any(spec.engine == "vllm" for spec in groups[seat.group])]
-    if not busy or (len(busy) == 1 and not busy[0].children):
-        return list(seats)
-    share = max(1, len(cores) // len(busy))
-    shared = {}
-    for number, seat in enumerate(busy):
-        own = list(cores[number * share : (number + 1) * share]) or list(cores)
-        shared[seat.name] = _bind(own, width(groups[seat.group]))
-    return [
-        Seat(s.name, s.group, s.devices, {**s.env, **shared.get(s.name, {})}, s.children)
-        for s in seats
-    ]
+def cpu_engines(found: Iterable[Team], machine: Machine) -> int:
+    """Processes of vLLM that compute on the CPU at the same time; each needs cores of its own."""
+    return 0 if machine.on_gpu else sum(t.workers * t.split for t in found if t.runs_vllm)
 
 
-def _bind(cores: Sequence[int], ranks: int) -> dict[str, str]:
-    """VLLM's setting for the cores of an engine: a list for each of its ranks, `|` between."""
-    each = max(1, len(cores) // ranks)
-    lists = [cores[rank * each : (rank + 1) * each] or cores for rank in range(ranks)]
-    text = "|".join(",".join(map(str, own)) for own in lists)
-    return {"VLLM_CPU_OMP_THREADS_BIND": text}
+def _shares_of_cores(found: Sequence[Team], machine: Machine) -> Iterator[str]:
+    """Cores for each CPU engine, as vLLM wants them; none to bind if one engine has them all."""
+    engines, cores = cpu_engines(found, machine), machine.cores
+    if engines < 2:
+        return
+    for number in range(engines):
+        first, end = number * len(cores) // engines, (number + 1) * len(cores) // engines
+        yield ",".join(map(str, cores[first:end]))
+
+
+def _bound(team: Team, cores: Iterator[str]) -> dict[str, str]:
+    """Two engines on the same cores collapse, and vLLM by itself takes the same for each."""
+    own = list(islice(cores, team.split)) if team.runs_vllm else []
+    return {"VLLM_CPU_OMP_THREADS_BIND": "|".join(own)} if own else {}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from pipeline.dataset.write import refuse_foreign
+from pipeline.engines.base import ModelSpec
 from pipeline.files import read_json, write_json
 from pipeline.folders import Folder
 from pipeline.recipe.plan import Plan
@@ -26,8 +27,9 @@ from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.publish import publish_dataset
 from pipeline.runtime.run import Runner, describe
-from pipeline.runtime.staffing import refuse_misfits, staff, this_machine
+from pipeline.runtime.shapes import shapes_of
 from pipeline.runtime.summary import StepLine, Summary
+from pipeline.runtime.survey import survey_fleet
 from schemas.errors import GateFailed, InputError, Interrupted
 
 Resume = Literal["always", "if_possible", "never"]
@@ -63,7 +65,7 @@ def run_job(
     with _disk_errors(out), output_folder(out), own_work(work, out):
         _prepare(steps, out, resume, overwrite)
         _record_run(plan, steps, out)
-        _work(plan, steps, work, progress)
+        _work(plan, specs, steps, work, progress)
         _check_gates(plan, steps)
         rows = publish_dataset(plan, steps, out)
     return Summary(plan.recipe.name, _lines(steps, progress), time.monotonic() - started, out, rows)
@@ -78,7 +80,7 @@ def _disk_errors(out: Path) -> Iterator[None]:
             raise
         raise InputError(
             f"{error.filename or out} cannot be written: {error.strerror}. What was committed is "
-            "safe and nothing half-written is kept; make room and run the same command again."
+            "safe and nothing half-written is kept; free some space and run the same command again."
         ) from error
 
 
@@ -141,21 +143,27 @@ def _address(step: KeyedStep, out: Path) -> str:
     return str(Path(url).relative_to(out.absolute())) if inside else url
 
 
-def _work(plan: Plan, steps: list[KeyedStep], work: Folder, progress: Progress) -> None:
+def _work(
+    plan: Plan,
+    specs: Mapping[str, ModelSpec],
+    steps: list[KeyedStep],
+    work: Folder,
+    progress: Progress,
+) -> None:
     placement = plan.recipe.placement
-    staffing = staff(steps, placement, this_machine())
+    shapes = shapes_of(plan, specs, steps)
 
     def start_executor(tell: Tell) -> Executor:
-        refuse_misfits(staffing)
+        survey = survey_fleet(plan, specs)
+        for note in survey.notes:
+            progress.say(note)
         probe = partial(probe_folder, work, leave_mark(work))
-        return open_executor(placement, staffing.fleet, probe, tell)
+        return open_executor(placement, survey.fleet, probe, tell)
 
     message = "stopping: finishing what is in flight; Ctrl-C again stops at once"
     try:
         with StopSwitch(lambda: progress.say(message)) as switch:
-            Runner(
-                plan, steps, staffing.shapes, start_executor, progress, lambda: switch.asked
-            ).run()
+            Runner(plan, steps, shapes, start_executor, progress, lambda: switch.asked).run()
     except KeyboardInterrupt:
         raise Interrupted(
             "stopped at once; finished parts are kept, run the same command again to go on"

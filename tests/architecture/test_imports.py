@@ -139,6 +139,11 @@ def test_stages_and_schema_load_nothing_heavy() -> None:
     assert not (loaded_by("stages") | loaded_by("schema")) & LIGHT_COMMANDS
 
 
+def test_plan_loads_no_engine_and_no_dask(tmp_path: Path) -> None:
+    loaded = loaded_by("plan", "configs/scripted.yaml", "--out", str(tmp_path))
+    assert not loaded & {"dask", "datasets", "distributed", "torch", "transformers", "vllm"}
+
+
 def test_the_checks_above_can_fail(tmp_path: Path) -> None:
     path = write(tmp_path, "import a.b\nif TYPE_CHECKING:\n    import c\ndef f():\n    import d\n")
     assert {module for _, module in imports(path)} == {"a.b", "d"}

@@ -36,11 +36,11 @@ from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models
 from pipeline.runtime.listener import Listener
 from pipeline.runtime.reports import PartReport
 from pipeline.runtime.run import Runner
-from pipeline.runtime.staffing import staff, this_machine
 from schemas.batch import Batch
 from schemas.models import Failure, GenerateRequest
 from schemas.recipe import Placement
 from stages import respond
+from tests.benchmarks.staffed import staffed
 from tests.support import FakeContext
 
 PART_ROWS, MAX_TOKENS = 16, 256
@@ -134,9 +134,9 @@ def steps_in(folder: Path) -> tuple[Plan, list[KeyedStep]]:
 
 def work(plan: Plan, steps: list[KeyedStep], placement: Placement, watch: Listener) -> None:
     """Do the steps as `prefmill run` does."""
-    staffing = staff(steps, placement, this_machine())
-    start = partial(open_executor, placement, staffing.fleet, lambda: None)
-    Runner(plan, steps, staffing.shapes, start, watch, lambda: False).run()
+    shapes, fleet = staffed(plan, resolve_models(plan), steps)
+    start = partial(open_executor, placement, fleet, lambda: None)
+    Runner(plan, steps, shapes, start, watch, lambda: False).run()
 
 
 def raw(part_rows: int) -> dict[str, Any]:

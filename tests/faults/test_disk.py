@@ -59,7 +59,7 @@ def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes_to_go_on(
     )
     assert done.returncode == 2, done.stderr
     assert "No space left on device" in done.stderr
-    assert "make room and run the same command again" in done.stderr
+    assert "free some space and run the same command again" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (out / "dataset").exists()
     subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
