@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
+from pipeline.engines.footprint import DEFAULT_KV_CACHE_MB
 from pipeline.engines.quiet import quiet_stderr
 from pipeline.engines.step_loop import Job, Sampled, StepLoop
 from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
@@ -32,8 +33,6 @@ from schemas.models import (
     ScoreRequest,
     Structure,
 )
-
-_DEFAULT_KV_CACHE_MB = 1024
 
 _STEPS_BETWEEN_PIECES = 8
 """Tokens come in pieces of that many: telling each one costs the engine time, and to show
@@ -112,7 +111,7 @@ def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
     }
     if not on_cpu:
         return arguments | {"gpu_memory_utilization": placement.gpu_memory_share}
-    kv_cache_mb = placement.kv_cache_mb or _DEFAULT_KV_CACHE_MB
+    kv_cache_mb = placement.kv_cache_mb or DEFAULT_KV_CACHE_MB
     return arguments | {
         "enforce_eager": True,
         # The CPU default of 128 is longer than most shared prefixes, which then are never reused.

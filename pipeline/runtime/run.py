@@ -88,10 +88,15 @@ class Runner:
     stop_asked: Callable[[], bool]
     executor: Executor | None = None
     error: BaseException | None = None
-    _ledgers: list[Ledger] = field(default_factory=list)
     _workers: dict[str, int] = field(default_factory=dict)
     _hung: dict[str, str] = field(default_factory=dict)
+    _lost: dict[int, set[int]] = field(default_factory=dict)
     _stop_told: bool = False
+
+    def __post_init__(self) -> None:
+        limit = self.plan.recipe.limits.max_quarantined_parts
+        self._machine = RunState(self.shapes, limit)
+        self._ledgers = [Ledger() for _ in self.steps]
 
     def run(self) -> None:
         """Work until every step is complete.
@@ -101,9 +106,6 @@ class Runner:
             TooManyLosses: more lost than the recipe allows, or a part that kills workers.
             PrefmillError: whatever a stage or an engine could not get past.
         """
-        self._ledgers = [Ledger() for _ in self.steps]
-        limit = self.plan.recipe.limits.max_quarantined_parts
-        self._machine = machine = RunState(self.shapes, limit)
         events: deque[moves.Event] = deque([moves.Started()])
         try:
             while True:
@@ -113,7 +115,7 @@ class Runner:
                     self._stop_told = True
                     events.appendleft(event)
                     event = moves.StopAsked()
-                for instruction in machine.handle(event):
+                for instruction in self._machine.handle(event):
                     if isinstance(instruction, moves.End):
                         return self._end(instruction)
                     events.extend(self._perform(instruction))
@@ -146,7 +148,9 @@ class Runner:
     def _changed_group(self) -> moves.Workers | None:
         assert self.executor is not None
         live = self.executor.workers()
-        for group, count in live.items():
+        for group in sorted({shape.group for shape in self.shapes}):
+            # One that has none gets work all the same, for which the executor then misses them.
+            count = live.get(group, 0) or 1
             if self._workers.get(group) != count:
                 self._workers[group] = count
                 self.listener.workers(sum(live.values()), self.executor.dashboard_link)
@@ -182,12 +186,13 @@ class Runner:
                 ledger.add(value)
                 self.listener.part_done(step, value)
             if too_many(ledger.seen, self.plan.recipe.limits.max_failed_share, whole=False):
-                self._take_back(step, ledger.seen)
+                self._lose(step, ledger.seen)
                 return moves.Failed(*where)
         return moves.Done(*where)
 
-    def _take_back(self, step: KeyedStep, total: StepReport) -> None:
-        take_back(self.steps, step, set(self._ledgers[step.number].failed))
+    def _lose(self, step: KeyedStep, total: StepReport) -> None:
+        """Note that a step lost too much; its parts are taken back once nothing is in flight."""
+        self._lost[step.number] = set(self._ledgers[step.number].failed)
         limit = self.plan.recipe.limits.max_failed_share
         self.error = self.error or losses(step, total, limit)
 
@@ -268,7 +273,7 @@ class Runner:
         ledger = self._ledgers[step.number]
         ledger.decision = None
         if too_many(ledger.total, self.plan.recipe.limits.max_failed_share, whole=True):
-            self._take_back(step, ledger.total)
+            self._lose(step, ledger.total)
             return moves.Broken(step.number)
         ledger.files = packing([ledger.nbytes[part] for part in range(ledger.parts)])
         return moves.Packing(step.number, len(ledger.files))
@@ -289,6 +294,8 @@ class Runner:
         return moves.Closed(step.number)
 
     def _end(self, end: moves.End) -> None:
+        for number, parts in self._lost.items():
+            take_back(self.steps, self.steps[number], parts)
         if end.reason == "failed":
             assert self.error is not None, "a failure has its error"
             raise self.error

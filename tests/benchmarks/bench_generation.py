@@ -1,12 +1,11 @@
 """Does the engine stay full: `python -m tests.benchmarks.bench_generation [ROUNDS]`.
 
-The same requests, with answers from a few tokens to MAX_TOKENS, four ways, in turn, each in a
+The same requests, with answers from a few tokens to MAX_TOKENS, three ways, in turn, each in a
 process of its own:
 
-    all at once     vLLM's own LLM.generate with every prompt
-    part by part    LLM.generate for one part after another, as a pipeline does that batches rows
-    recipe          prefmill, the same rows as parts of a recipe on one Dask worker
-    distilabel      its vLLM step with the same batch size, where it can be installed
+    all     vLLM's own LLM.generate with every prompt at once
+    parts   LLM.generate for one part after another, as pipelines do that hand rows on in batches
+    recipe  prefmill, the same rows as parts of a recipe on one Dask worker
 
 Tokens per second from the first request to the last answer; loading the model is left out.
 """

@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.benchmarks.environments import python_of, version_in
 from tests.benchmarks.timing import in_turn, show
 
-ROWS, PART_ROWS, ROUNDS = 100_000, 1000, 5
+ROWS, PART_ROWS, ROUNDS = 100_000, 1000, 3
 HERE = Path(__file__).parent
 PREFMILL = [str(Path(sys.executable).with_name("prefmill")), "run"]
 RECIPE = f"""

@@ -2,6 +2,7 @@
 
 import random
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -121,3 +122,24 @@ def test_ctrl_c_at_any_point_ends_in_order(recipe: Path, tmp_path: Path, delay_s
     if code != -signal.SIGINT:  # before main() took over, Python itself ends the process
         assert "Traceback" not in said(out)
     finish(recipe, out)
+
+
+def test_ctrl_c_twice_stops_at_once_and_leaves_no_process(tmp_path: Path) -> None:
+    """The answers in hand would take a minute."""
+    (tmp_path / "slow.yaml").write_text("pace: {tokens_per_s: 1, max_num_seqs: 4}")
+    recipe = tmp_path / "kills.yaml"
+    recipe.write_text(RECIPE.replace("model: echo", "model: slow.yaml"))
+    out = tmp_path / "out"
+    with running(recipe, out) as process:
+        while not workers_of(process):
+            time.sleep(0.05)
+        time.sleep(3)  # until the engine is at work
+        family = family_of(process)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=45) == 130, said(out)
+    assert_gone(family)
+    assert "stopped at once" in said(out)
+    assert "Traceback" not in said(out)
