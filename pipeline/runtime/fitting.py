@@ -169,8 +169,8 @@ def _no_gpu_problems(team: Team, machine: Machine) -> Iterator[Problem]:
 def _core_problems(found: Sequence[Team], machine: Machine) -> Iterator[Problem]:
     engines, cores = cpu_engines(found, machine), len(machine.cores)
     if engines > max(1, cores):
-        seen = f"{engines} vLLM engines at the same time, and {cores} CPU cores for them"
-        advice = "lower `workers`: two engines on one core are far slower than one"
+        seen = f"{engines} engines at the same time, and {cores} CPU cores for them"
+        advice = "lower `workers`: engines that share cores are far slower than one"
         yield Problem("placement.workers", seen, f"at most {cores} together", advice)
 
 

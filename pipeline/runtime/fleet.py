@@ -70,11 +70,6 @@ class Team:
         """Whether its workers need devices, if there are any."""
         return any(spec.has_weights for spec in self.specs)
 
-    @property
-    def runs_vllm(self) -> bool:
-        """Whether vLLM is among its engines."""
-        return any(spec.engine == "vllm" for spec in self.specs)
-
 
 def plan_fleet(plan: Plan, specs: Mapping[str, ModelSpec], machine: Machine) -> Fleet:
     """The workers of a plan; without seats where others start them, or nobody does."""
@@ -161,12 +156,12 @@ def _seat(team: Team, number: int, env: dict[str, str]) -> Seat:
 
 
 def cpu_engines(found: Iterable[Team], machine: Machine) -> int:
-    """Processes of vLLM that compute on the CPU at the same time; each needs cores of its own."""
-    return 0 if machine.on_gpu else sum(t.workers * t.split for t in found if t.runs_vllm)
+    """Processes that compute on the CPU at the same time; each needs cores of its own."""
+    return 0 if machine.on_gpu else sum(t.workers * t.split for t in found if t.has_weights)
 
 
 def _shares_of_cores(found: Sequence[Team], machine: Machine) -> Iterator[str]:
-    """Cores for each CPU engine, as vLLM wants them; none to bind if one engine has them all."""
+    """Cores for each CPU engine, e.g. `0,1`; none to bind if one engine has them all."""
     engines, cores = cpu_engines(found, machine), machine.cores
     if engines < 2:
         return
@@ -176,6 +171,17 @@ def _shares_of_cores(found: Sequence[Team], machine: Machine) -> Iterator[str]:
 
 
 def _bound(team: Team, cores: Iterator[str]) -> dict[str, str]:
-    """Two engines on the same cores collapse, and vLLM by itself takes the same for each."""
-    own = list(islice(cores, team.split)) if team.runs_vllm else []
-    return {"VLLM_CPU_OMP_THREADS_BIND": "|".join(own)} if own else {}
+    """Engines on the same cores wait for each other's threads: several times slower than apart.
+
+    vLLM heeds its own variable only for processes that it starts; an engine in the worker's own
+    process goes by those of OpenMP, which its library reads when torch loads it.
+    """
+    own = list(islice(cores, team.split)) if team.has_weights else []
+    if not own:
+        return {}
+    bind = {"VLLM_CPU_OMP_THREADS_BIND": "|".join(own)}
+    if team.split > 1:
+        return bind
+    threads = str(len(own[0].split(",")))
+    places = {"OMP_PLACES": f"{{{own[0]}}}", "OMP_PROC_BIND": "true"}
+    return {**bind, "OMP_NUM_THREADS": threads, **places}

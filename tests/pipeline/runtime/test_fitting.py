@@ -162,9 +162,9 @@ def test_more_engines_than_cores() -> None:
     placement = {"workers": 2, "models": {"judge": {"workers": 1}}}
     problem = only(["policy", "judge"], placement, cpu(cores=2))
     assert (problem.key, problem.allowed) == ("placement.workers", "at most 2 together")
-    assert problem.seen.startswith("3 vLLM engines at the same time, and 2 CPU cores")
+    assert problem.seen.startswith("3 engines at the same time, and 2 CPU cores")
     assert problems(["policy", "judge"], placement, cpu(cores=3)) == []
-    assert problems(["policy", "judge"], placement, cpu(cores=2), judge="transformers") == []
+    assert problems(["policy", "judge"], placement, cpu(cores=2), judge="scripted") == []
 
 
 def test_engines_that_are_open_together_share_the_hosts_memory(tmp_path: Path) -> None:

@@ -26,7 +26,12 @@ def sees(*devices: int) -> Env:
 
 
 def bound(cores: str) -> Env:
-    return {"VLLM_CPU_OMP_THREADS_BIND": cores}
+    return {
+        "VLLM_CPU_OMP_THREADS_BIND": cores,
+        "OMP_NUM_THREADS": str(len(cores.split(","))),
+        "OMP_PLACES": "{" + cores + "}",
+        "OMP_PROC_BIND": "true",
+    }
 
 
 def test_two_models_take_turns_on_one_gpu() -> None:
@@ -63,10 +68,10 @@ def test_one_engine_has_all_cores_without_being_told() -> None:
     assert fleet(["policy", "judge"], {}, cpu(cores=8)).seats == (Seat("worker0"),)
 
 
-def test_only_engines_of_vllm_are_bound_to_cores() -> None:
+def test_only_engines_with_weights_are_bound_to_cores() -> None:
     placement = {"workers": 2, "models": {"policy": {"workers": 2}, "judge": {"workers": 1}}}
-    steps, engines = ["policy", "reward", "judge"], {"reward": "transformers"}
-    found = fleet(steps, placement, cpu(cores=7), **engines)
+    steps = ["policy", "echo", "judge"]
+    found = fleet(steps, placement, cpu(cores=7), judge="transformers", echo="scripted")
     assert {seat.name: seat.env for seat in found.seats} == {
         "policy-0": bound("0,1"),
         "policy-1": bound("2,3"),
@@ -79,7 +84,8 @@ def test_only_engines_of_vllm_are_bound_to_cores() -> None:
 def test_an_engine_that_is_split_over_cores_has_a_list_for_each_process() -> None:
     placement = {"models": {"policy": {"workers": 1, "tensor_parallel": 2}}}
     (seat,) = fleet(["policy"], placement, cpu(cores=4)).seats
-    assert seat == Seat("policy-0", "policy", (), bound("0,1|2,3"), children=True)
+    env = {"VLLM_CPU_OMP_THREADS_BIND": "0,1|2,3"}  # vLLM sets the rest in its processes
+    assert seat == Seat("policy-0", "policy", (), env, children=True)
 
 
 def test_devices_of_the_general_workers_are_handed_out_in_order() -> None:
