@@ -270,7 +270,7 @@ class DaskExecutor:
     def _release_workers(self) -> None:
         """Have engines closed; a worker that is dead or hangs is not waited for.
 
-        Busy workers that last close theirs when the tasks in hand are over.
+        A busy worker that lasts closes its own when what it has in hand is over.
         """
         from distributed import fire_and_forget, wait
 
@@ -283,10 +283,9 @@ class DaskExecutor:
         # As tasks: `Client.run` raises if a worker has died and has no timeout if one hangs.
         for worker in self._assignment.names():
             future = submit_to(self._client, worker, release_worker)
-            fire_and_forget(future)
             if worker in idle:
                 closing.append(future)
-        if not closing:
-            return
+            else:
+                fire_and_forget(future)
         with self._client.as_current(), suppress(TimeoutError):
             wait(closing, timeout=_CLOSE_TIMEOUT_S)

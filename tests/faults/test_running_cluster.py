@@ -146,10 +146,11 @@ def test_a_worker_of_others_that_dies_costs_what_it_had_in_hand_and_they_keep_th
 
 
 @pytest.mark.usefixtures("holding")
+@pytest.mark.parametrize("threads", ["1", "2"])
 def test_a_busy_worker_of_others_closes_our_engine_once_it_is_through(
-    plain: Cluster, told: Told, tmp_path: Path
+    threads: str, plain: Cluster, told: Told, tmp_path: Path
 ) -> None:
-    plain.add_worker("--nthreads", "1")
+    plain.add_worker("--nthreads", threads)
     with joined(plain.address, tmp_path, told) as executor:
         executor.submit(task(tmp_path))
         assert outcome_of(executor).error is None
