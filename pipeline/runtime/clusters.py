@@ -8,16 +8,18 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from pipeline.runtime.dask_executor import DaskExecutor, Site
+from pipeline.runtime.dask_executor import DaskExecutor
 from pipeline.runtime.deploy import start_cluster
 from pipeline.runtime.executors import Executor, InlineExecutor
 from pipeline.runtime.fleet import Fleet, Seat
 from pipeline.runtime.model_pool import Tell
+from pipeline.runtime.site import Site
 from pipeline.runtime.worker_setup import Probe
 from schemas.errors import InputError
 from schemas.recipe import Placement
 
 _CONNECT_S = 10
+_DISCONNECT_S = 5
 _STOP_S = 15
 """Dask kills a worker that has not stopped after 4 s."""
 
@@ -51,7 +53,7 @@ def open_executor(placement: Placement, fleet: Fleet, probe: Probe, tell: Tell) 
     if placement.workers == 0:
         return InlineExecutor(tell)
     if placement.cluster is not None and placement.cluster.kind != "local":
-        return DaskExecutor(hired_cluster(placement, probe), fleet, tell)
+        return DaskExecutor(deployed_cluster(placement, probe), fleet, tell)
     if placement.cluster is not None and placement.cluster.options:
         raise InputError(
             "placement.cluster.options: kind `local` takes none, and has "
@@ -91,7 +93,7 @@ def local_cluster(fleet: Fleet) -> Site:
         )
         undo.callback(cluster.close, timeout=_STOP_S)
         client = Client(cluster, set_as_default=False)
-        undo.callback(client.close, timeout=_STOP_S)
+        undo.callback(client.close, timeout=_DISCONNECT_S)
         return Site(
             client,
             "the local Dask cluster",
@@ -135,12 +137,13 @@ def running_cluster(address: str, probe: Probe) -> Site:
             asyncio.run(_knock(address))
             client = Client(address, timeout=_CONNECT_S, set_as_default=False)
         except Exception as error:  # addresses, sockets and TLS fail in many types
+            reason = str(error) or type(error).__name__
             raise InputError(
-                f"no Dask scheduler can be reached at {address}: {type(error).__name__}: {error}. "
+                f"no Dask scheduler can be reached at {address}: {reason}. "
                 "Give the address that `dask scheduler` prints, e.g. tcp://10.0.0.1:8786; for "
                 "tls:// the settings distributed.comm.tls.* of Dask must name the certificates."
             ) from error
-        undo.callback(client.close, timeout=_STOP_S)
+        undo.callback(client.close, timeout=_DISCONNECT_S)
         return Site(
             client,
             f"the Dask cluster at {address}",
@@ -162,7 +165,7 @@ async def _knock(address: str) -> None:
     await comm.close()
 
 
-def hired_cluster(placement: Placement, probe: Probe) -> Site:
+def deployed_cluster(placement: Placement, probe: Probe) -> Site:
     """Start a cluster by one of Dask's deployers, for this run only.
 
     Raises:
@@ -180,7 +183,7 @@ def hired_cluster(placement: Placement, probe: Probe) -> Site:
         cluster = start_cluster(kind, placement.cluster.options, placement.workers)
         undo.callback(cluster.close, timeout=_DISMISS_S)
         client = Client(cluster, set_as_default=False)
-        undo.callback(client.close, timeout=_STOP_S)
+        undo.callback(client.close, timeout=_DISCONNECT_S)
         return Site(
             client,
             f"the {kind} cluster",
@@ -197,10 +200,11 @@ def _local_advice(group: str) -> str:
 
 
 def _start_advice(address: str, group: str) -> str:
+    command = f"dask worker {address} --memory-limit 0"  # engines take what they need
     if not group:
-        return f"Start some with: dask worker {address}"
+        return f"Start some with: {command}"
     return (
-        f'Start some with: dask worker {address} --resources "{group}=1". Or let the model share '
+        f'Start some with: {command} --resources "{group}=1". Or let the model share '
         f"the other workers: leave out `workers` and `devices` of placement.models.{group}."
     )
 

@@ -11,7 +11,7 @@ import pickle
 import queue
 import time
 from collections import deque
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -24,8 +24,9 @@ from pipeline.runtime.executors import Outcome
 from pipeline.runtime.fleet import Fleet
 from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.roster import Checked, Joined, Left, Roster
+from pipeline.runtime.site import Site
 from pipeline.runtime.worker import PartTask
-from pipeline.runtime.worker_setup import Facts, Probe, perform_on_worker, release_worker
+from pipeline.runtime.worker_setup import Facts, perform_on_worker, release_worker
 from schemas.errors import InputError
 
 _PATIENCE_S = 60.0
@@ -33,31 +34,6 @@ _PATIENCE_S = 60.0
 
 _CLOSE_TIMEOUT_S = 10.0
 """An engine frees its device in less; a worker that needs longer is not going to answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A Dask cluster to run on.
-
-    Attributes:
-        client: connected to the scheduler.
-        name: what messages call it.
-        advice: how to get workers of a group, for a user who misses them.
-        close: disconnects, and stops what was started for this run.
-        probe: what workers of unknown origin must pass; None for our own.
-        lasting: its workers go on without us.
-        queued: its workers come when a batch system has room, however late.
-        dashboard_link: where Dask shows its work.
-    """
-
-    client: Any
-    name: str
-    advice: Callable[[str], str]
-    close: Callable[[], None]
-    probe: Probe | None = None
-    lasting: bool = False
-    queued: bool = False
-    dashboard_link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +74,7 @@ class DaskExecutor:
         self._sent: dict[int, _Request] = {}
         self._missing_since: dict[str, float] = {}
         self._warned: set[str] = set()
+        self._open = False
         self._inbox: queue.SimpleQueue[_Ended | Joined | Left | Checked] = queue.SimpleQueue()
         self._ready: deque[Outcome] = deque()
         self._roster = Roster(site.client, site.probe, self._inbox.put)
@@ -106,6 +83,7 @@ class DaskExecutor:
             self._roster.open()
             if not site.queued:
                 self._await_workers()
+            self._open = True
         except BaseException:
             self.close()
             raise
@@ -122,7 +100,10 @@ class DaskExecutor:
             InputError: the scheduler is gone, or tasks wait for workers that do not come.
         """
         deadline = time.monotonic() + timeout_s
-        self._roster.refresh()
+        try:
+            self._roster.refresh()
+        except OSError:
+            raise self._lost() from None
         self._look_for_missing()
         while not self._ready:
             if not self._take_message(deadline - time.monotonic()):
@@ -141,7 +122,8 @@ class DaskExecutor:
                 self._roster.close()
                 self._release_workers()
         finally:
-            self._site.close()
+            with suppress(TimeoutError):  # what hangs now is ended with this process
+                self._site.close()
 
     def _queue(self, request: _Request, first: bool = False) -> None:
         ticket = next(self._numbers)
@@ -210,7 +192,7 @@ class DaskExecutor:
         self._roster.left(left.worker)
         for ticket in reversed(self._assignment.leave(left.worker)):
             request = self._sent[ticket]
-            held = request.future.key in left.held
+            held = left.held is None or request.future.key in left.held
             if not held and request.future.status != "pending":
                 continue  # it had ended before; the message is on its way
             del self._sent[ticket]
@@ -223,10 +205,10 @@ class DaskExecutor:
     def _checked(self, end: Checked) -> None:
         if not self._roster.checked(end):
             return
-        if end.facts is None:
-            self._warn(end.refusal)
-        else:
+        if end.facts is not None:
             self._admit(end.worker, end.facts)
+        elif self._open:  # before that, it is an error
+            self._warn(f"{end.refusal}. It gets no work")
 
     def _admit(self, worker: str, facts: Facts) -> None:
         group = next((name for name in self._lanes if name in facts.resources), GENERAL)
@@ -289,7 +271,7 @@ class DaskExecutor:
     def _release_workers(self) -> None:
         """Have engines closed; a worker that is dead or hangs is not waited for.
 
-        Busy workers that last close theirs when the tasks in hand are over.
+        A busy worker that lasts closes its own when what it has in hand is over.
         """
         from distributed import fire_and_forget, wait
 
@@ -302,13 +284,9 @@ class DaskExecutor:
         # As tasks: `Client.run` raises if a worker has died and has no timeout if one hangs.
         for worker in self._assignment.names():
             future = submit_to(self._client, worker, release_worker)
-            fire_and_forget(future)
             if worker in idle:
                 closing.append(future)
-        if not closing:
-            return
-        try:
-            with self._client.as_current():
-                wait(closing, timeout=_CLOSE_TIMEOUT_S)
-        except TimeoutError:
-            pass
+            else:
+                fire_and_forget(future)
+        with self._client.as_current(), suppress(TimeoutError):
+            wait(closing, timeout=_CLOSE_TIMEOUT_S)

@@ -1,6 +1,7 @@
 """Dask's own deployers: batch systems, Kubernetes and clouds, each imported when it is asked for.
 
-The batch systems were tried against stand-ins for their commands; see `tests/faults`.
+Slurm was tried with stand-ins for its commands (`tests/faults`); the others, Kubernetes and the
+clouds among them, were only looked up.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from pipeline.runtime.worker_setup import Facts, Probe
 from schemas.errors import InputError
 
 _REFRESH_S = 10.0
-"""How often to ask for all workers: one that joins while we are subscribing is not announced."""
+"""How often to ask for all workers: those that join while we subscribe are not announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,14 @@ class Left:
     """A worker is gone.
 
     Attributes:
-        held: keys of tasks that the scheduler had sent it and whose results are lost.
+        held: keys of tasks that the scheduler had sent it and whose results are lost; None if
+            nobody said.
         asked: the cluster asked it to go.
     """
 
     worker: str
-    held: frozenset[str]
-    asked: bool
+    held: frozenset[str] | None
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Roster:
         self._numbers = count()
         self._checks: dict[str, int] = {}  # of every worker that is there
         self._passed: set[str] = set()
+        self._unseen: set[str] = set()
         self._refreshed = 0.0
 
     def open(self) -> None:
@@ -76,15 +78,24 @@ class Roster:
         self.look()
 
     def refresh(self) -> None:
-        """Look for workers that were not announced, now and then."""
+        """Look around now and then."""
         if time.monotonic() - self._refreshed > _REFRESH_S:
             self.look()
 
     def look(self) -> None:
-        """Look for workers that were not announced."""
+        """Look for workers that came or went unannounced, while we were out of touch.
+
+        Raises:
+            OSError: the scheduler does not answer.
+        """
         self._refreshed = time.monotonic()
-        for worker in self._client.nthreads():
+        there = self._client.nthreads()
+        for worker in there:
             self.joined(worker)
+        gone = self._checks.keys() - there
+        for worker in gone & self._unseen:  # the first time, the announcement may be on its way
+            self._put(Left(worker, held=None))
+        self._unseen = gone
 
     def joined(self, worker: str) -> None:
         """Begin to check a worker that is new."""

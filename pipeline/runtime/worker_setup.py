@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pickle
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,10 @@ Probe = Callable[[], None]
 
 _KEEPER = "prefmill-engine"
 _TEARDOWN_S = 10
+
+_change = threading.Condition()
+_at_work = 0
+"""How many tasks run in this process; changes are told by the condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,28 @@ def prepare_worker(packed: bytes) -> Facts:
     return Facts(worker.state.nthreads, dict(worker.state.total_resources))
 
 
+@contextmanager
+def at_work() -> Iterator[None]:
+    """While entered, this process is not released."""
+    global _at_work
+    with _change:
+        _at_work += 1
+    try:
+        yield
+    finally:
+        with _change:
+            _at_work -= 1
+            _change.notify_all()
+
+
 def release_worker() -> None:
-    """Close the engine, and leave the worker as it was before us."""
+    """When no task is at work, close the engine and leave the worker as it was before us."""
     from distributed import get_worker
 
     from pipeline.runtime.executors import close_models
 
+    with _change:
+        _change.wait_for(lambda: _at_work == 0)
     close_models()
     worker = get_worker()
     if _KEEPER in worker.plugins:
@@ -80,7 +101,8 @@ def perform_on_worker(packed: bytes, topic: str) -> Any:
     from pipeline.runtime.worker import perform
 
     worker, task = get_worker(), pickle.loads(packed)
-    return perform(task, lambda message: worker.log_event(topic, message))
+    with at_work():
+        return perform(task, lambda message: worker.log_event(topic, message))
 
 
 def _engine_keeper() -> Any:

@@ -21,7 +21,7 @@ from pipeline.folders import LocalFolder
 from pipeline.runtime.executors import Executor, Outcome
 from pipeline.runtime.store import StepFolder
 from pipeline.runtime.worker import PartTask
-from pipeline.runtime.worker_setup import perform_on_worker
+from pipeline.runtime.worker_setup import at_work, perform_on_worker
 from schemas.recipe import ModelEntry, ModelPlacement
 from stages.magpie import Config as MagpieConfig
 
@@ -63,8 +63,9 @@ def perform_or_hold(packed: bytes, topic: str) -> Any:
     unfinished = folder / f"begun-{task.part}.new"
     unfinished.write_text(f"{os.getpid()} {os.environ.get('PREFMILL_TEST')}")
     unfinished.rename(folder / f"begun-{task.part}")
-    while not (folder / f"go-{task.part}").exists():
-        time.sleep(0.02)
+    with at_work():
+        while not (folder / f"go-{task.part}").exists():
+            time.sleep(0.02)
     return task.part
 
 

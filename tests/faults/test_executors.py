@@ -125,7 +125,7 @@ def test_a_task_that_never_reached_its_worker_is_given_to_another(
         # A worker that is gone already, which nobody has told us yet.
         executor._assignment.join("tcp://127.0.0.1:1", "", 1)
         executor.submit(held_task(tmp_path, 1))
-        executor._inbox.put(Left("tcp://127.0.0.1:1", frozenset(), asked=False))
+        executor._inbox.put(Left("tcp://127.0.0.1:1", frozenset()))
         let_go(tmp_path, 0, 1)
         assert [outcome_of(executor).value for _ in range(2)] == [0, 1]
 

@@ -146,10 +146,11 @@ def test_a_worker_of_others_that_dies_costs_what_it_had_in_hand_and_they_keep_th
 
 
 @pytest.mark.usefixtures("holding")
+@pytest.mark.parametrize("threads", ["1", "2"])
 def test_a_busy_worker_of_others_closes_our_engine_once_it_is_through(
-    plain: Cluster, told: Told, tmp_path: Path
+    threads: str, plain: Cluster, told: Told, tmp_path: Path
 ) -> None:
-    plain.add_worker("--nthreads", "1")
+    plain.add_worker("--nthreads", threads)
     with joined(plain.address, tmp_path, told) as executor:
         executor.submit(task(tmp_path))
         assert outcome_of(executor).error is None
@@ -286,7 +287,7 @@ def test_a_cluster_without_workers_is_refused_and_says_how_to_start_one(
 ) -> None:
     monkeypatch.setattr(dask_executor, "_PATIENCE_S", 0.2)
     with (
-        pytest.raises(InputError, match=f"no workers .* dask worker {plain.address}"),
+        pytest.raises(InputError, match=f"no workers .* dask worker {plain.address} "),
         joined(plain.address, tmp_path, told),
     ):
         pass
@@ -316,3 +317,19 @@ def test_a_scheduler_that_is_gone_ends_the_run(plain: Cluster, told: Told, tmp_p
         with pytest.raises(InputError, match=r"scheduler is gone.*go on from here"):
             outcome_of(executor)
         let_go(tmp_path, 0)
+
+
+@pytest.mark.parametrize("busy", [True, False], ids=["busy", "idle"])
+@pytest.mark.usefixtures("holding")
+def test_a_scheduler_that_hangs_does_not_keep_the_executor_from_closing(
+    busy: bool, plain: Cluster, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_executor, "_CLOSE_TIMEOUT_S", 1)
+    plain.add_worker()
+    with joined(plain.address, tmp_path, told) as executor:
+        if busy:
+            executor.submit(held_task(tmp_path, 0))
+            begun(executor, tmp_path, 0)
+        plain.scheduler.suspend()
+    plain.scheduler.resume()
+    let_go(tmp_path, 0)
