@@ -13,7 +13,7 @@ from pipeline.engines.devices import Machine
 from pipeline.engines.footprint import attention_heads, footprint, kv_cache_bytes, window_bytes
 from pipeline.recipe.groups import GENERAL
 from pipeline.recipe.plan import Plan
-from pipeline.runtime.fleet import Seat, Team, cpu_engines, teams
+from pipeline.runtime.fleet import Seat, Team, teams
 from schemas.errors import Problem
 
 _MIB = 2**20
@@ -167,7 +167,8 @@ def _no_gpu_problems(team: Team, machine: Machine) -> Iterator[Problem]:
 
 
 def _core_problems(found: Sequence[Team], machine: Machine) -> Iterator[Problem]:
-    engines, cores = cpu_engines(found, machine), len(machine.cores)
+    # Engines, not their parts: one that is split over more parts than cores is slow, and runs.
+    engines, cores = sum(team.workers for team in found if team.has_weights), len(machine.cores)
     if engines > max(1, cores):
         seen = f"{engines} engines at the same time, and {cores} CPU cores for them"
         advice = "lower `workers`: engines that share cores are far slower than one"

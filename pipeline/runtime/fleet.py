@@ -167,7 +167,8 @@ def _shares_of_cores(found: Sequence[Team], machine: Machine) -> Iterator[str]:
         return
     for number in range(engines):
         first, end = number * len(cores) // engines, (number + 1) * len(cores) // engines
-        yield ",".join(map(str, cores[first:end]))
+        own = cores[first:end] or [cores[number % len(cores)]]
+        yield ",".join(map(str, own))
 
 
 def _bound(team: Team, cores: Iterator[str]) -> dict[str, str]:
