@@ -6,26 +6,27 @@ reproducible byte for byte.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook, no_progress
 from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
 from pipeline.engines.plain_chat import PlainChat
-from pipeline.engines.script_file import parse_script
-from schemas.errors import EngineDied, InputError
+from pipeline.engines.script_file import AnswerTokens, Pace, Script, parse_script
+from pipeline.engines.scripted_faults import Health, Request, ScriptFaults, Trouble
+from pipeline.engines.scripted_pace import Logbook, Pacer
+from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.models import (
     Capability,
     Failure,
-    FailureKind,
     GenerateRequest,
     Generation,
     LabelProbs,
     LabelRequest,
+    Prompt,
     Score,
     ScoreRequest,
 )
@@ -56,25 +57,12 @@ def even_labels(request: LabelRequest) -> list[float]:
     return [1 / len(request.labels)] * len(request.labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """When a scripted engine breaks. Requests are numbered from 1 over the engine's life.
+class ScriptedGenerator:
+    """A `Generator` whose answers are functions of the request.
 
     Attributes:
-        fail: requests that fail, and how.
-        die_at: requests that kill the engine.
-        hang_at: requests that wait until `resume` is set.
-        resume: ends the waiting.
+        pacer: makes callers wait, and knows how busy it was; None answers at once.
     """
-
-    fail: Mapping[int, FailureKind] = field(default_factory=dict)
-    die_at: frozenset[int] = frozenset()
-    hang_at: frozenset[int] = frozenset()
-    resume: threading.Event = field(default_factory=threading.Event)
-
-
-class ScriptedGenerator:
-    """A `Generator` whose answers are functions of the request."""
 
     def __init__(
         self,
@@ -83,70 +71,98 @@ class ScriptedGenerator:
         labels: Labels = even_labels,
         capabilities: frozenset[Capability] = EVERYTHING,
         fingerprint: str = "scripted",
-        faults: Faults | None = None,
+        faults: Trouble | None = None,
         progress: ProgressHook = no_progress,
+        answer_tokens: AnswerTokens | None = None,
+        pacer: Pacer | None = None,
+        health: Health | None = None,
     ) -> None:
         self.fingerprint = fingerprint
         self.capabilities = capabilities
+        self.pacer = pacer
         self._answer = answer
         self._likelihood = likelihood
         self._labels = labels
-        self._faults = faults or Faults()
+        self._faults = faults
         self._progress = progress
-        self._n_requests = 0
+        self._answer_tokens = answer_tokens
+        self._health = health or Health()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """Answer each request; a plain text becomes a finished generation."""
-        return [self._serve(request, self._generation) for request in requests]
+        return self._serve(requests, self._generation, sampling=True)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
         """Score each request; a plain number is the sum, tokens are words."""
-        return [self._serve(request, self._score) for request in requests]
+        return self._serve(requests, self._score)
 
     def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
         """Give each request its label probabilities."""
-        return [self._serve(request, self._label_probs) for request in requests]
+        return self._serve(requests, self._label_probs)
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Whoever still waits for it is told that it is gone."""
+        self._health.die("the scripted engine was closed")
+        if self.pacer is not None:
+            self.pacer.close()
 
-    def _serve(self, request: Q, answer: Callable[[Q], R | Failure]) -> R | Failure:
-        self._n_requests += 1
-        number, faults = self._n_requests, self._faults
-        if number in faults.hang_at:
-            faults.resume.wait()
-        if number in faults.die_at:
-            raise EngineDied(f"the scripted engine died at request {number}, as planned")
-        result: R | Failure
-        if number in faults.fail:
-            message = f"request {number} was planned to fail"
-            result = Failure(request.request_id, faults.fail[number], message)
+    def _serve(
+        self, requests: Sequence[Q], answer: Callable[[Q], R | Failure], *, sampling: bool = False
+    ) -> list[R | Failure]:
+        self._health.check()
+        if self._faults is None:
+            results = [answer(request) for request in requests]
         else:
-            result = answer(request)
-        self._progress(1, result.n_tokens if isinstance(result, Generation) else 0)
-        return result
+            results = [self._trouble(request) or answer(request) for request in requests]
+        steps = [_steps(result) for result in results]
+        if self.pacer is None:
+            self._progress(len(results), sum(steps) if sampling else 0)
+        else:
+            self.pacer.serve(steps, self._progress, sampling=sampling)
+        return results
+
+    def _trouble(self, request: Request) -> Failure | None:
+        assert self._faults is not None, "asked only where there are faults"
+        failure = self._faults.meet(request, self._health)
+        self._health.check()
+        return failure
 
     def _generation(self, request: GenerateRequest) -> Generation | Failure:
         answer = self._answer(request)
         if not isinstance(answer, str):
             return answer
-        n_prompt = len(seen(request.prompt).split())
-        n_tokens = len(answer.split()) + 1
-        return Generation(request.request_id, answer, "stop", n_tokens, n_prompt, -float(n_tokens))
+        n_prompt, n_tokens = _words(request.prompt), len(answer.split()) + 1
+        end: Literal["stop", "length"] = "stop"
+        if self._answer_tokens is not None and request.sampling.structure is None:
+            n_tokens, limit = self._answer_tokens.draw(request.seed), request.sampling.max_tokens
+            if n_tokens > limit:
+                n_tokens, end = limit, "length"
+        return Generation(request.request_id, answer, end, n_tokens, n_prompt, -float(n_tokens))
 
     def _score(self, request: ScoreRequest) -> Score | Failure:
         value = self._likelihood(request)
         if not isinstance(value, (int, float)):
             return value
-        n_prompt = len(seen(request.prompt).split())
-        return Score(request.request_id, float(value), len(request.completion.split()), n_prompt)
+        n_tokens = len(request.completion.split())
+        return Score(request.request_id, float(value), n_tokens, _words(request.prompt))
 
     def _label_probs(self, request: LabelRequest) -> LabelProbs | Failure:
         value = self._labels(request)
         if isinstance(value, (LabelProbs, Failure)):
             return value
-        n_prompt = len(seen(request.prompt).split())
-        return LabelProbs(request.request_id, tuple(value), n_prompt)
+        return LabelProbs(request.request_id, tuple(value), _words(request.prompt))
+
+
+def _steps(result: Generation | Score | LabelProbs | Failure) -> int:
+    """How many steps of an engine a result costs; a prompt that is only read costs one."""
+    if isinstance(result, Generation):
+        return result.n_tokens
+    return 0 if isinstance(result, Failure) else 1
+
+
+def _words(prompt: Prompt) -> int:
+    """How many words a prompt has, told by its spaces: splitting long ones would cost the most."""
+    return seen(prompt).count(" ") + 1
 
 
 def resolve_scripted(
@@ -157,41 +173,78 @@ def resolve_scripted(
     Raises:
         InputError: the script cannot be read, or says nothing that has a meaning.
     """
-    path, content = entry.model, ""
+    path, identity = entry.model, ""
     if entry.model != "echo":
         script = (base / entry.model).resolve()
-        path, content = str(script), _read(script, role)
-        parse_script(content, script)
-    fingerprint = digest("scripted", _ECHO_VERSION, content)
+        path, identity = str(script), _read(script, role).identity
+    fingerprint = digest("scripted", _ECHO_VERSION, identity)
     return ModelSpec(
         role, entry, placement, "scripted", path, None, EVERYTHING, f"scripted-{fingerprint}"
     )
 
 
 def open_scripted(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
-    """Make the generator of a resolved script.
+    """Make the generator of a resolved script, in the time that the script says.
 
     Raises:
-        InputError: the script is gone or no longer makes sense.
+        InputError: the script is gone, no longer makes sense, or cannot leave marks beside it.
     """
-    answer: Answer = echo
-    likelihood: Likelihood = echo_likelihood
-    labels: Labels = echo_labels
-    if spec.path != "echo":
-        path = Path(spec.path)
-        script = parse_script(_read(path, spec.role), path)
-        answer, likelihood, labels = script.answer, script.likelihood, script.label_probs
+    script = Script() if spec.path == "echo" else _read(Path(spec.path), spec.role)
+    marks = Path(f"{spec.path}.marks")
+    if script.leaves_marks:
+        _make_folder(marks)
+    time.sleep(script.pace.startup_s)
+    health = Health()
     generator = ScriptedGenerator(
-        answer, likelihood, labels, spec.capabilities, spec.fingerprint, progress=progress
+        *_answers(script),
+        capabilities=spec.capabilities,
+        fingerprint=spec.fingerprint,
+        faults=_faults(script, marks, health),
+        progress=progress,
+        answer_tokens=script.pace.answer_tokens,
+        pacer=_pacer(script.pace, marks, health),
+        health=health,
     )
     return LoadedModel(spec, generator, PlainChat())
 
 
-def _read(path: Path, role: str) -> str:
+def _answers(script: Script) -> tuple[Answer, Likelihood, Labels]:
+    if not script.rules:
+        return echo, echo_likelihood, echo_labels
+    return script.answer, script.likelihood, script.label_probs
+
+
+def _faults(script: Script, marks: Path, health: Health) -> ScriptFaults | None:
+    if not script.faults:
+        return None
+    faults = ScriptFaults(script.faults, marks)
+    faults.watch(health)
+    return faults
+
+
+def _pacer(pace: Pace, marks: Path, health: Health) -> Pacer | None:
+    if pace.tokens_per_s is None:
+        return None
+    logbook = Logbook(marks / "engines.jsonl") if pace.record else None
+    return Pacer(pace.tokens_per_s, pace.max_num_seqs, health, logbook)
+
+
+def _make_folder(marks: Path) -> None:
     try:
-        return path.read_text(encoding="utf-8")
+        marks.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {marks}: {error}; a script with `times` or `record` must lie "
+            "where its engines can write"
+        ) from None
+
+
+def _read(path: Path, role: str) -> Script:
+    try:
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"model `{role}`: cannot read the script {path}: {error}; `model` of a scripted "
             "engine is `echo` or a YAML file of rules, relative to the recipe"
         ) from None
+    return parse_script(text, path)

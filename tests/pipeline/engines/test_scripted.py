@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines.base import LoadedModel
-from pipeline.engines.scripted import (
-    Faults,
-    ScriptedGenerator,
-    open_scripted,
-    resolve_scripted,
-)
+from pipeline.engines.scripted import ScriptedGenerator, open_scripted, resolve_scripted
+from pipeline.engines.scripted_faults import Faults
 from schemas.errors import EngineDied, InputError
 from schemas.models import (
     Failure,
