@@ -1,15 +1,13 @@
 """Scripted models: plausible, reproducible, and broken exactly where planned."""
 
 import pickle
-import threading
 from pathlib import Path
 
 import pytest
 
 from pipeline.engines.base import LoadedModel
 from pipeline.engines.scripted import ScriptedGenerator, open_scripted, resolve_scripted
-from pipeline.engines.scripted_faults import Faults
-from schemas.errors import EngineDied, InputError
+from schemas.errors import InputError
 from schemas.models import (
     Failure,
     GenerateRequest,
@@ -149,21 +147,9 @@ def test_a_label_that_the_script_lacks_is_a_failure(tmp_path: Path) -> None:
     assert result.kind == "no_logprobs"
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("rules: [", "not valid YAML"),
-        ("rules: [{answr: [x]}]", "rules.0.answr"),
-        ("rules: [{match: a, regex: b}]", "not both"),
-        ("rules: [{regex: '('}]", "is no pattern"),
-        ("rules: [{labels: {A: 0.7, B: 0.7}}]", "together at most 1"),
-        ("rules: [{fail: explosion}]", "rules.0.fail"),
-    ],
-)
-def test_a_bad_script_is_refused_when_resolved(tmp_path: Path, text: str, problem: str) -> None:
-    with pytest.raises(InputError, match=r"script\.yaml") as caught:
-        script(tmp_path, text)
-    assert problem in str(caught.value)
+def test_a_bad_script_is_refused_when_resolved(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"script\.yaml.*\n.*rules\.0\.answr"):
+        script(tmp_path, "rules: [{answr: [x]}]")
 
 
 def test_a_missing_script_is_refused(tmp_path: Path) -> None:
@@ -181,41 +167,6 @@ def test_the_fingerprint_is_the_scripts_content(tmp_path: Path) -> None:
         assert pickle.loads(pickle.dumps(spec)) == spec
         fingerprints.append(spec.fingerprint)
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
-
-
-# -- faults
-
-
-def test_planned_requests_fail_and_others_do_not() -> None:
-    generator = ScriptedGenerator(faults=Faults(fail={2: "timeout", 3: "rate_limit"}))
-    first = generator.generate([ask(said("a"), 1), ask(said("b"), 2)])
-    (third,) = generator.score([ScoreRequest("s", said("c"), "d")])
-    kinds = [getattr(result, "kind", None) for result in (*first, third)]
-    assert kinds == [None, "timeout", "rate_limit"]
-
-
-def test_a_planned_death_raises() -> None:
-    generator = ScriptedGenerator(faults=Faults(die_at=frozenset({2})))
-    assert generator.generate([ask(said("a"), 1)])
-    with pytest.raises(EngineDied, match="request 2"):
-        generator.generate([ask(said("b"), 2)])
-
-
-def test_a_hanging_request_waits_for_its_event() -> None:
-    faults = Faults(hang_at=frozenset({1}))
-    generator = ScriptedGenerator(faults=faults)
-    done = threading.Event()
-
-    def work() -> None:
-        generator.generate([ask(said("a"), 1)])
-        done.set()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert not done.is_set()
-    faults.resume.set()
-    thread.join(timeout=10)
-    assert done.is_set()
 
 
 def test_progress_counts_requests_and_sampled_tokens() -> None:
