@@ -169,7 +169,7 @@ def test_a_paced_model_takes_its_time_and_says_what_echo_says(tmp_path: Path) ->
 
 
 def test_failed_requests_hold_no_slot(tmp_path: Path) -> None:
-    model = opened(tmp_path, "{pace: {tokens_per_s: 1}, rules: [{fail: server}]}")
+    model = opened(tmp_path, "{pace: {tokens_per_s: 10_000}, rules: [{fail: server}]}")
     model.generator.generate([ask(seed) for seed in range(100)])
     assert model.generator.pacer.busy_slot_s == 0  # type: ignore[attr-defined]
 
