@@ -37,6 +37,10 @@ format: install ## format the code and fix what lint can fix
 bench: install ## measure; prints figures, see tests/benchmarks/RESULTS.md
 	$(BIN)/python -m tests.benchmarks.bench_start
 	$(BIN)/python -m tests.benchmarks.bench_quickstart
+	$(BIN)/python -m tests.benchmarks.bench_overhead
+	$(BIN)/python -m tests.benchmarks.bench_generation
+	$(BIN)/python -m tests.benchmarks.bench_memory
+	$(BIN)/python -m tests.benchmarks.bench_scale
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

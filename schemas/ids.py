@@ -7,6 +7,7 @@ type, so that ("ab", "c") and ("a", "bc"), or 1 and "1", never collide by joinin
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 Part = str | int
 
@@ -16,13 +17,18 @@ _SEED_BITS = 63
 
 def digest(*parts: Part) -> str:
     """Return 32 hex digits that stand for exactly these parts in this order."""
-    state = hashlib.blake2b(digest_size=16)
+    return _hash(parts).hexdigest()
+
+
+def _hash(parts: Sequence[Part]) -> hashlib.blake2b:
+    # Every row goes through here several times: one call of the hash, not one per part.
+    pieces: list[bytes] = []
     for part in parts:
-        tag = b"i" if isinstance(part, int) else b"s"
         # Lone surrogates are legal in a Python str; they must not make identity fail.
         encoded = str(part).encode("utf-8", "surrogatepass")
-        state.update(tag + len(encoded).to_bytes(8, "little") + encoded)
-    return state.hexdigest()
+        tag = b"i" if isinstance(part, int) else b"s"
+        pieces += (tag, len(encoded).to_bytes(8, "little"), encoded)
+    return hashlib.blake2b(b"".join(pieces), digest_size=16)
 
 
 def source_id(recipe_seed: int, stage: str, *origin: Part) -> str:
@@ -41,4 +47,5 @@ def row_seed(row_id: str, stage: str, *which: Part) -> int:
     Hashed, never consecutive: engines give sample k of a request the seed s + k, so neighbouring
     seeds would share random streams.
     """
-    return int(digest("seed", row_id, stage, *which), 16) >> (128 - _SEED_BITS)
+    hashed = _hash(("seed", row_id, stage, *which)).digest()
+    return int.from_bytes(hashed[:8], "big") >> (64 - _SEED_BITS)

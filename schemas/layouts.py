@@ -25,6 +25,8 @@ MODEL = Column("model", STRING, "the model that wrote the answer")
 SCORE = Column("score", FLOAT, "score of the answer by the labeller; comparable within one prompt")
 
 ORDER = Column("order", INT, "rows are sorted by it when the dataset is written; then it is gone")
+ORDER_BITS = 62
+"""`order` is spread evenly over 0 <= order < 2**62."""
 
 
 def prompt_fault(messages: Sequence[dict[str, Any]]) -> str | None:

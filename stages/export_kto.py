@@ -51,6 +51,7 @@ from schemas.layouts import (
     LABEL,
     MODEL,
     ORDER,
+    ORDER_BITS,
     PROMPT,
     RESPONSE_ID,
     SCORE,
@@ -63,7 +64,7 @@ _SIDES: dict[bool, tuple[Column, Column, Column, Column]] = {
     True: (CHOSEN, CHOSEN_ID, CHOSEN_MODEL, SCORE_CHOSEN),
     False: (REJECTED, REJECTED_ID, REJECTED_MODEL, SCORE_REJECTED),
 }
-_CIRCLE = 2**62
+_CIRCLE = 2**ORDER_BITS
 
 
 class Config(StageConfig):

@@ -25,7 +25,7 @@ from pydantic import Field, model_validator
 from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import MESSAGES, RESPONSES, ROW_ID
 from schemas.ids import child_id, row_seed
-from schemas.models import Failure, GenerateRequest, Generation, Message, Sampling
+from schemas.models import Failure, GenerateRequest, Generation, Message, Prompt, Sampling
 from schemas.rejects import engine_code
 from schemas.stage import Context, ModelRole, Need, Stage, StageConfig
 
@@ -118,17 +118,16 @@ def run(batch: Batch, config: Config, context: Context) -> Batch:
     rows = batch.rows
     answers: defaultdict[str, list[Row]] = defaultdict(list)
     rejects: defaultdict[str, list[Reject]] = defaultdict(list)
+    samples = _samples(config)
     for role in config.roles:
-        candidates = [
-            candidate for row in rows for candidate in _candidates(row, role, config, context)
-        ]
+        candidates = list(_candidates(rows, role, samples, context))
         requests = [candidate.request for candidate in candidates]
         results = context.model(role).generate(requests) if requests else []
+        name = context.model_name(role)
         for candidate, result in zip(candidates, results, strict=True):
             if isinstance(result, Failure):
                 rejects[candidate.row_id].append(_failed(candidate, result))
             else:
-                name = context.model_name(role)
                 answers[candidate.row_id].append(_response(candidate, result, name))
     kept = [
         {
@@ -144,22 +143,18 @@ def run(batch: Batch, config: Config, context: Context) -> Batch:
     return make_batch((ROW_ID, RESPONSES), kept, turned_away)
 
 
-def _candidates(row: Row, role: str, config: Config, context: Context) -> Iterator[Candidate]:
+def _samples(config: Config) -> list[tuple[int | str, Point, Sampling]]:
+    """Which answers each prompt gets from each model, and how they are sampled."""
     grid = config.grid
-    for k in range(config.n):
-        yield _candidate(row, role, k, grid[k % len(grid)], config, context)
+    points: list[tuple[int | str, Point]] = [(k, grid[k % len(grid)]) for k in range(config.n)]
     if config.baseline:
         greedy = Point(grid[0].system, temperature=0.0, top_p=1.0, is_baseline=True)
-        yield _candidate(row, role, "baseline", greedy, config, context)
+        points.append(("baseline", greedy))
+    return [(which, point, _sampling(point, config)) for which, point in points]
 
 
-def _candidate(
-    row: Row, role: str, which: int | str, point: Point, config: Config, context: Context
-) -> Candidate:
-    row_id = row[ROW_ID.name]
-    response_id = child_id(row_id, context.stage, role, which)
-    messages = _with_system(row, point.system)
-    sampling = Sampling(
+def _sampling(point: Point, config: Config) -> Sampling:
+    return Sampling(
         temperature=point.temperature,
         top_p=point.top_p,
         top_k=0 if point.is_baseline else config.top_k,
@@ -168,9 +163,25 @@ def _candidate(
         max_tokens=config.max_tokens,
         stop=config.stop,
     )
-    seed = row_seed(row_id, context.stage, role, which)
-    request = GenerateRequest(response_id, context.chat(role).render(messages), sampling, seed)
-    return Candidate(row_id, response_id, role, point, request)
+
+
+def _candidates(
+    rows: list[Row],
+    role: str,
+    samples: list[tuple[int | str, Point, Sampling]],
+    context: Context,
+) -> Iterator[Candidate]:
+    stage, chat = context.stage, context.chat(role)
+    for row in rows:
+        row_id = row[ROW_ID.name]
+        prompts: dict[str | None, Prompt] = {}
+        for which, point, sampling in samples:
+            if point.system not in prompts:
+                prompts[point.system] = chat.render(_with_system(row, point.system))
+            response_id = child_id(row_id, stage, role, which)
+            seed = row_seed(row_id, stage, role, which)
+            request = GenerateRequest(response_id, prompts[point.system], sampling, seed)
+            yield Candidate(row_id, response_id, role, point, request)
 
 
 def _with_system(row: Row, system: str | None) -> list[Message]:

@@ -9,16 +9,33 @@ from pathlib import Path
 
 
 def handle(args: argparse.Namespace) -> int:
-    """Run a recipe; the summary goes to standard output, progress to standard error."""
+    """Run a recipe; the summary goes to standard output, progress to standard error.
+
+    Raises:
+        InputError: two things want standard output.
+    """
+    from pipeline.cli.settings import overrides
     from pipeline.recipe.compile import compile_recipe
     from pipeline.recipe.recipe_io import read_recipe
 
-    plan = compile_recipe(read_recipe(Path(args.recipe), args.set, args.limit))
+    events_only = args.events == "-"
+    if events_only and args.json:
+        from schemas.errors import InputError
+
+        raise InputError(
+            "--json and --events - both write to standard output. Drop --json: the last event, "
+            "run_ended, holds the same summary; or name a file with --events."
+        )
+    plan = compile_recipe(read_recipe(Path(args.recipe), overrides(args), args.limit))
 
     from pipeline.runtime.job import run_job
-    from pipeline.runtime.progress import Progress
+    from pipeline.runtime.watch import WatchOptions, watching
 
     out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
-    summary = run_job(plan, out, args.resume, Progress(sys.stderr, quiet=args.quiet))
-    print(json.dumps(summary.as_json(), indent=2) if args.json else summary.as_text())
+    options = WatchOptions(args.quiet, args.events, args.metrics)
+    with watching(plan.recipe.name, out, args.argv, options) as watch:
+        done = run_job(plan, out, args.resume, watch.progress, overwrite=args.overwrite)
+        summary = watch.finish(done)
+    text = json.dumps(summary.as_json(), indent=2) if args.json else summary.as_text()
+    print(text, file=sys.stderr if events_only else sys.stdout)
     return 0

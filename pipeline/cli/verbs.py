@@ -64,6 +64,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     _limit(parser)
     parser.add_argument("--out", metavar="DIR", help="say what work in this output folder is kept")
+    _scheduler(parser)
     _json(parser, "the plan as JSON")
 
 
@@ -86,8 +87,28 @@ def _run(parser: argparse.ArgumentParser) -> None:
         help="always: fail if there is nothing to resume; never: start afresh "
         "(default: %(default)s)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress, only the summary")
-    _json(parser, "the summary as JSON")
+    _scheduler(parser)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="with --resume never: throw away the work there"
+    )
+    parser.add_argument(
+        "--quiet", action="store_true", help="no progress, only warnings and the summary"
+    )
+    _json(parser, "the summary at the end as JSON")
+    parser.add_argument(
+        "--events",
+        metavar="FILE",
+        help="append what happens to FILE as it happens, one JSON object a line, for programs; "
+        "- is standard output. Events: run_started, step_opened, part_done, part_lost, "
+        "step_closed, workers, warning, progress (every 2 s), and run_ended (with exit code, "
+        "error and summary)",
+    )
+    parser.add_argument(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        help="serve Prometheus metrics at PORT while it runs, to this machine only unless HOST is "
+        "given; needs prefmill[metrics]",
+    )
 
 
 def _status(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +116,10 @@ def _status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rejects", action="store_true", help="show what was turned away, and why")
     parser.add_argument("--stage", metavar="STEP", help="with --rejects: of this step only")
     parser.add_argument("--reason", metavar="CODE", help="with --rejects: for this reason only")
-    _json(parser, "as JSON")
+    parser.add_argument(
+        "--watch", type=_seconds, metavar="SECONDS", help="show it again and again until it ends"
+    )
+    _json(parser, "as JSON; with --watch one object a line")
 
 
 def _stages(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +148,14 @@ def _limit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_count, metavar="N", help="at most N rows from the source")
 
 
+def _scheduler(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="have the workers of a running Dask cluster do the work, e.g. tcp://10.0.0.1:8786",
+    )
+
+
 def _json(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", action="store_true", help=f"{what}, for programs")
 
@@ -133,6 +165,21 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= _LONGEST_WATCH_S:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of seconds above 0 and up to {_LONGEST_WATCH_S}"
+        )
+    return value
+
+
+_LONGEST_WATCH_S = 86_400
 
 
 _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
@@ -158,12 +205,14 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
     ),
     "run": (
         "make the dataset; run again to resume",
-        "  prefmill run recipe.yaml\n  prefmill run recipe.yaml --limit 8 --out /tmp/trial",
+        "  prefmill run recipe.yaml\n  prefmill run recipe.yaml --limit 8 --out /tmp/trial\n"
+        "  prefmill run recipe.yaml --json --events events.jsonl --metrics 9464",
         _run,
     ),
     "status": (
-        "show how far a run is and what it turned away",
-        "  prefmill status runs/mine\n  prefmill status runs/mine --rejects --stage magpie",
+        "show how far a run is, how it ended, and what it turned away",
+        "  prefmill status runs/mine\n  prefmill status runs/mine --watch 10\n"
+        "  prefmill status runs/mine --rejects --stage magpie",
         _status,
     ),
     "stages": (

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset.card import ConfigFacts, RunFacts, render_card
+from pipeline.dataset.ordering import in_order
 from pipeline.files import file_digest, read_json, write_json
 from schemas.arrow import arrow_schema, check_no_nulls
 from schemas.columns import ROW_ID, Column
@@ -45,8 +46,7 @@ class ConfigRows:
 
     Attributes:
         columns: what the files hold after `row_id`, in this order: the exporter's `writes`. With
-            `ORDER` among them the rows are sorted by it, which takes them all into memory, and
-            it is left out of the files.
+            `ORDER` among them the rows are sorted by it, and it is left out of the files.
         tables: the rows, part by part; columns beyond `columns` are left out.
     """
 
@@ -134,7 +134,8 @@ def _manifest(folder: Path, run: RunFacts, facts: Sequence[ConfigFacts]) -> dict
 def _write_config(folder: Path, name: str, rows: ConfigRows) -> ConfigFacts:
     columns = (ROW_ID, *(column for column in rows.columns if column is not ORDER))
     schema = arrow_schema(columns)
-    tables = _sorted(rows.tables) if ORDER in rows.columns else rows.tables
+    is_ordered = ORDER in rows.columns
+    tables = in_order(rows.tables, folder / ".order") if is_ordered else rows.tables
     checked = (_checked(table, schema, name) for table in tables)
     target = folder / name
     target.mkdir()
@@ -170,16 +171,6 @@ def _facts(name: str, columns: tuple[Column, ...], folder: Path) -> ConfigFacts:
         download_size=sum(path.stat().st_size for path in shards),
         n_desirable=n_desirable,
     )
-
-
-def _sorted(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """All rows as one table, by `order`, then row_id."""
-    import pyarrow as pa
-
-    parts = list(tables)
-    if parts:
-        keys = [(ORDER.name, "ascending"), (ROW_ID.name, "ascending")]
-        yield pa.concat_tables(parts).sort_by(keys)
 
 
 def row_groups(

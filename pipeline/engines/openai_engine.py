@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.locate import locate
+from pipeline.engines.loop_thread import LoopThread
 from pipeline.engines.openai_chat import ServerChat
 from pipeline.engines.openai_http import Call, RequestFailed, Server, Sleep, Transport
 from pipeline.engines.openai_probe import Endpoint, probe
@@ -43,19 +44,20 @@ R = TypeVar("R", Generation, Score, LabelProbs)
 
 
 class OpenAIGenerator:
-    """A `Generator` over HTTP, with at most `max_num_seqs` requests in flight."""
+    """A `Generator` over HTTP, with at most `max_num_seqs` requests in flight from all threads."""
 
     def __init__(
         self,
         spec: ModelSpec,
         transport: Transport,
         endpoint: Endpoint,
-        runner: asyncio.Runner,
+        runner: LoopThread,
         progress: ProgressHook,
     ) -> None:
         self.fingerprint = spec.fingerprint
         self.capabilities = spec.capabilities
         self._max_in_flight = spec.placement.max_num_seqs
+        self._slots = asyncio.Semaphore(self._max_in_flight)
         self._transport = transport
         self._endpoint = endpoint
         self._runner = runner
@@ -107,7 +109,8 @@ class OpenAIGenerator:
     async def _one(self, request: Q, call_for: Callable[[Q], Call[R]]) -> R | Failure:
         result: R | Failure
         try:
-            result = await self._transport.ask(call_for(request))
+            async with self._slots:
+                result = await self._transport.ask(call_for(request))
         except RequestFailed as failed:
             result = Failure(request.request_id, failed.kind, failed.message, failed.raw)
         self._progress(1, result.n_tokens if isinstance(result, Generation) else 0)
@@ -150,6 +153,7 @@ def resolve_openai(
         fingerprint=f"openai-{identity}",
         tokenizer_path=tokenizer.path if tokenizer else "",
         tokenizer_revision=tokenizer.revision if tokenizer else None,
+        continuous=True,
     )
 
 
@@ -173,7 +177,7 @@ def open_openai(
         max_connections=placement.max_num_seqs,
     )
     tokenizer, chat = _read_tokenizer(spec)
-    runner = asyncio.Runner()
+    runner = LoopThread()
     transport = Transport(server, sleep=sleep)
     try:
         endpoint = runner.run(probe(transport, spec, tokenizer))

@@ -66,6 +66,7 @@ def _resolve_local(
         notes=notes,
         tokenizer_path=tokenizer.path if tokenizer else "",
         tokenizer_revision=tokenizer.revision if tokenizer else None,
+        continuous=engine == "vllm",
     )
 
 

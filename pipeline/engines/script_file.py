@@ -1,6 +1,6 @@
-"""A script: YAML that says what a scripted model answers, how fast, and how it breaks.
+"""A script: rules in YAML that say what a scripted model answers.
 
-    rules:                              # without a rule that fits, the model behaves like `echo`
+    rules:
       - match: "capital of France"      # in the prompt; or `regex:`; neither matches any prompt
         answer: ["Paris.", "It is Paris."]          # one of them, by the seed
       - regex: "Answer [AB]"
@@ -8,65 +8,38 @@
         logprob_per_token: -0.5
       - match: "poison"
         fail: server
-    pace:                               # as a GPU with continuous batching, see `scripted_pace`
-      startup_s: 20                     # opening the model takes that long
-      tokens_per_s: 4000                # of the whole engine, all its slots in use
-      max_num_seqs: 64                  # its slots
-      answer_tokens: {min: 64, max: 512}            # or one number
-      record: true                      # note in <script>.marks/engines.jsonl what engines did
-    faults:                             # how it breaks, see `scripted_faults`
-      - {match: "topic 7", kill: true, times: 1}
-      - {regex: "topic 8[0-9]", fail: timeout}
-      - {every_s: 600, hang: true}      # at random, that often on average in an engine's life
+    answer_tokens: {min: 32, max: 512}              # how long answers count as, whatever they say
+    pace: {tokens_per_s: 3000, max_num_seqs: 64, startup_s: 20}     # take time like a GPU
+    faults:
+      - {match: "topic 17", effect: kill, times: 1}                 # or die, or hang
+      - {regex: "topic 2[0-9]", fail: timeout}
+      - {every_s: 600, effect: hang}    # at random, that often on average in an engine's life
 
-The first rule that matches and has what is asked for decides. `answer_tokens` says how many tokens
-an answer has, whatever its text: drawn from the request's seed, log-uniform, cut at the request's
-max_tokens. Rules and answer_tokens decide rows, so they are the model's identity; the rest is not.
+The first rule that matches and has what is asked for decides; where there is none, the model
+behaves like `echo`. Rules and `answer_tokens` are the model's identity; pace and faults are not,
+as they change no row. Everything may be left out.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
+from pipeline.engines.prompt_pattern import PromptPattern
+from pipeline.engines.scripted_faults import Fault
+from pipeline.engines.scripted_pace import Lengths, Pace
 from schemas.errors import InputError
 from schemas.models import Failure, FailureKind, GenerateRequest, LabelRequest, Prompt, ScoreRequest
 
 
-class _Pattern(BaseModel):
-    """Which prompts are meant."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    match: str | None = Field(None, description="A text that the prompt must contain.")
-    regex: str | None = Field(None, description="A pattern to be found in the prompt.")
-
-    @model_validator(mode="after")
-    def _check_pattern(self) -> Self:
-        if self.match is not None and self.regex is not None:
-            raise ValueError("`match` or `regex`, not both")
-        if self.regex is not None:
-            try:
-                re.compile(self.regex)
-            except re.error as error:
-                raise ValueError(f"`regex` {self.regex!r} is no pattern: {error}") from None
-        return self
-
-    def matches(self, text: str) -> bool:
-        """Whether a prompt is meant."""
-        if self.regex is not None:
-            return re.search(self.regex, text) is not None
-        return self.match is None or self.match in text
-
-
-class Rule(_Pattern):
-    """What the model answers to some prompts."""
+class Rule(PromptPattern):
+    """One rule of a script."""
 
     answer: tuple[str, ...] = Field((), description="Answers; the seed picks one.")
     labels: dict[str, float] = Field({}, description="Probability of each label.")
@@ -80,104 +53,36 @@ class Rule(_Pattern):
         return self
 
 
-class AnswerTokens(BaseModel):
-    """How many tokens an answer has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    min: int = Field(ge=1, description="Least number of tokens.")
-    max: int = Field(ge=1, description="Largest number of tokens.")
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        if self.min > self.max:
-            raise ValueError(f"`min` {self.min} is above `max` {self.max}")
-        return self
-
-    def draw(self, seed: int) -> int:
-        """A number from min to max, log-uniform over seeds."""
-        # Multiplied by 2**64 over the golden ratio, so that small and close seeds spread too.
-        share = (seed * 0x9E3779B97F4A7C15 % 2**64) / 2**64
-        return min(self.max, int(self.min * ((self.max + 1) / self.min) ** share))
-
-
-class Pace(BaseModel):
-    """How fast the engine is; without `tokens_per_s` as fast as it can be."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    tokens_per_s: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Of the whole engine, all slots in use."
-    )
-    max_num_seqs: int = Field(64, ge=1, description="Slots: requests that run at once.")
-    startup_s: float = Field(
-        0.0, ge=0, allow_inf_nan=False, description="Seconds that opening the model takes."
-    )
-    answer_tokens: AnswerTokens | None = Field(
-        None, description="How long answers are; None: as many tokens as words, and one to stop."
-    )
-    record: bool = Field(False, description="Note what engines did in <script>.marks.")
-
-    @field_validator("answer_tokens", mode="before")
-    @classmethod
-    def _one_length(cls, value: Any) -> Any:
-        return {"min": value, "max": value} if isinstance(value, int) else value
-
-    @model_validator(mode="after")
-    def _check_record(self) -> Self:
-        if self.record and self.tokens_per_s is None:
-            raise ValueError("`record` needs `tokens_per_s`: without it engines are never busy")
-        return self
-
-
-class Fault(_Pattern):
-    """A way to break, and when."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    every_s: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Mean seconds between random occurrences."
-    )
-    fail: FailureKind | None = Field(None, description="The request fails.")
-    die: bool = Field(False, description="The engine is gone; its process lives on.")
-    kill: bool = Field(False, description="The process is killed, as by the OOM killer.")
-    hang: bool = Field(False, description="The engine stops answering, for ever.")
-    times: int | None = Field(
-        None, ge=1, description="Occurrences over all processes and runs; None: no end."
-    )
-
-    @model_validator(mode="after")
-    def _check_fault(self) -> Self:
-        if self.every_s is not None and (self.match is not None or self.regex is not None):
-            raise ValueError("a fault comes with a prompt or at random: `every_s` stands alone")
-        if sum((self.fail is not None, self.die, self.kill, self.hang)) != 1:
-            raise ValueError("a fault does one thing: `fail: KIND`, or `die`, `kill`, `hang: true`")
-        return self
-
-
-class Script(BaseModel):
-    """A script; its rules as the three functions that a `ScriptedGenerator` takes."""
-
+class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: tuple[Rule, ...] = ()
-    pace: Pace = Pace()
+    answer_tokens: Lengths | None = None
+    pace: Pace | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Rules as the three functions that a `ScriptedGenerator` takes, and what it is else."""
+
+    rules: tuple[Rule, ...] = ()
+    answer_tokens: Lengths | None = None
+    pace: Pace | None = None
     faults: tuple[Fault, ...] = ()
 
     @property
     def identity(self) -> str:
-        """All of the script that decides answers, in one spelling; empty if it says `echo`."""
-        said = {
-            "rules": [rule.model_dump(exclude_defaults=True) for rule in self.rules],
-            "answer_tokens": self.pace.answer_tokens and self.pace.answer_tokens.model_dump(),
-        }
-        said = {key: value for key, value in said.items() if value}
-        return json.dumps(said, sort_keys=True) if said else ""
+        """What decides the answers, in one spelling; empty for a script that is `echo` in all but pace."""
+        said = [rule.model_dump(exclude_defaults=True) for rule in self.rules]
+        lengths = self.answer_tokens and self.answer_tokens.model_dump()
+        return json.dumps([said, lengths], sort_keys=True) if said or lengths else ""
 
     @property
     def leaves_marks(self) -> bool:
         """Whether its engines write beside it."""
-        return self.pace.record or any(fault.times is not None for fault in self.faults)
+        recorded = self.pace is not None and self.pace.record
+        return recorded or any(fault.times is not None for fault in self.faults)
 
     def answer(self, request: GenerateRequest) -> str | Failure:
         """The answer of the first rule that has one."""
@@ -226,7 +131,8 @@ def parse_script(text: str, path: Path) -> Script:
     import yaml
 
     try:
-        return Script.model_validate(yaml.safe_load(text))
+        content = _File.model_validate(yaml.safe_load(text) or {})
+        return Script(content.rules, content.answer_tokens, content.pace, content.faults)
     except yaml.YAMLError as error:
         raise InputError(f"{path}: the script is not valid YAML: {error}") from None
     except ValidationError as error:
@@ -238,5 +144,5 @@ def parse_script(text: str, path: Path) -> Script:
 def _told(problem: Any) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "the whole file"
     value = problem["input"]
-    seen_value = f", got {value!r}" if isinstance(value, str | int | float) else ""
-    return f"{key}: {problem['msg']}{seen_value}"
+    got = f", got {value!r}" if isinstance(value, str | int | float) else ""
+    return f"{key}: {problem['msg']}{got}"

@@ -6,7 +6,6 @@ reproducible byte for byte.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -14,9 +13,9 @@ from typing import Literal, TypeVar
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook, no_progress
 from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
 from pipeline.engines.plain_chat import PlainChat
-from pipeline.engines.script_file import AnswerTokens, Pace, Script, parse_script
-from pipeline.engines.scripted_faults import Health, Request, ScriptFaults, Trouble
-from pipeline.engines.scripted_pace import Logbook, Pacer
+from pipeline.engines.script_file import Script, parse_script
+from pipeline.engines.scripted_faults import Breaker, Health
+from pipeline.engines.scripted_pace import Lengths, Logbook, Pace, Pacer
 from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.models import (
@@ -71,10 +70,10 @@ class ScriptedGenerator:
         labels: Labels = even_labels,
         capabilities: frozenset[Capability] = EVERYTHING,
         fingerprint: str = "scripted",
-        faults: Trouble | None = None,
         progress: ProgressHook = no_progress,
-        answer_tokens: AnswerTokens | None = None,
+        breaker: Breaker | None = None,
         pacer: Pacer | None = None,
+        lengths: Lengths | None = None,
         health: Health | None = None,
     ) -> None:
         self.fingerprint = fingerprint
@@ -83,9 +82,9 @@ class ScriptedGenerator:
         self._answer = answer
         self._likelihood = likelihood
         self._labels = labels
-        self._faults = faults
         self._progress = progress
-        self._answer_tokens = answer_tokens
+        self._breaker = breaker
+        self._lengths = lengths
         self._health = health or Health()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
@@ -110,10 +109,11 @@ class ScriptedGenerator:
         self, requests: Sequence[Q], answer: Callable[[Q], R | Failure], *, sampling: bool = False
     ) -> list[R | Failure]:
         self._health.check()
-        if self._faults is None:
+        if self._breaker is None:
             results = [answer(request) for request in requests]
         else:
-            results = [self._trouble(request) or answer(request) for request in requests]
+            meet = self._breaker.meet
+            results = [meet(request) or answer(request) for request in requests]
         steps = [_steps(result) for result in results]
         if self.pacer is None:
             self._progress(len(results), sum(steps) if sampling else 0)
@@ -121,20 +121,14 @@ class ScriptedGenerator:
             self.pacer.serve(steps, self._progress, sampling=sampling)
         return results
 
-    def _trouble(self, request: Request) -> Failure | None:
-        assert self._faults is not None, "asked only where there are faults"
-        failure = self._faults.meet(request, self._health)
-        self._health.check()
-        return failure
-
     def _generation(self, request: GenerateRequest) -> Generation | Failure:
         answer = self._answer(request)
         if not isinstance(answer, str):
             return answer
         n_prompt, n_tokens = _words(request.prompt), len(answer.split()) + 1
         end: Literal["stop", "length"] = "stop"
-        if self._answer_tokens is not None and request.sampling.structure is None:
-            n_tokens, limit = self._answer_tokens.draw(request.seed), request.sampling.max_tokens
+        if self._lengths is not None:
+            n_tokens, limit = self._lengths.draw(request.seed), request.sampling.max_tokens
             if n_tokens > limit:
                 n_tokens, end = limit, "length"
         return Generation(request.request_id, answer, end, n_tokens, n_prompt, -float(n_tokens))
@@ -173,60 +167,58 @@ def resolve_scripted(
     Raises:
         InputError: the script cannot be read, or says nothing that has a meaning.
     """
-    path, identity = entry.model, ""
+    path, script = entry.model, Script()
     if entry.model != "echo":
-        script = (base / entry.model).resolve()
-        path, identity = str(script), _read(script, role).identity
-    fingerprint = digest("scripted", _ECHO_VERSION, identity)
+        file = (base / entry.model).resolve()
+        path, script = str(file), parse_script(_read(file, role), file)
+    fingerprint = digest("scripted", _ECHO_VERSION, script.identity)
     return ModelSpec(
-        role, entry, placement, "scripted", path, None, EVERYTHING, f"scripted-{fingerprint}"
+        role=role,
+        entry=entry,
+        placement=placement,
+        engine="scripted",
+        path=path,
+        revision=None,
+        capabilities=EVERYTHING,
+        fingerprint=f"scripted-{fingerprint}",
+        continuous=script.pace is not None,
     )
 
 
 def open_scripted(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
-    """Make the generator of a resolved script, in the time that the script says.
+    """Make the generator of a resolved script.
 
     Raises:
         InputError: the script is gone, no longer makes sense, or cannot leave marks beside it.
     """
-    script = Script() if spec.path == "echo" else _read(Path(spec.path), spec.role)
-    marks = Path(f"{spec.path}.marks")
+    path = Path(spec.path)
+    script = Script() if spec.path == "echo" else parse_script(_read(path, spec.role), path)
+    marks, health = path.with_suffix(".marks"), Health()
     if script.leaves_marks:
         _make_folder(marks)
-    time.sleep(script.pace.startup_s)
-    health = Health()
+    pacer = _pacer(script.pace, marks, health) if script.pace else None
     generator = ScriptedGenerator(
         *_answers(script),
-        capabilities=spec.capabilities,
-        fingerprint=spec.fingerprint,
-        faults=_faults(script, marks, health),
-        progress=progress,
-        answer_tokens=script.pace.answer_tokens,
-        pacer=_pacer(script.pace, marks, health),
-        health=health,
+        spec.capabilities,
+        spec.fingerprint,
+        progress,
+        Breaker(script.faults, marks, health) if script.faults else None,
+        pacer,
+        script.answer_tokens,
+        health,
     )
     return LoadedModel(spec, generator, PlainChat())
 
 
 def _answers(script: Script) -> tuple[Answer, Likelihood, Labels]:
+    """Without rules, `echo` itself: the way of runs that measure everything but the model."""
     if not script.rules:
         return echo, echo_likelihood, echo_labels
     return script.answer, script.likelihood, script.label_probs
 
 
-def _faults(script: Script, marks: Path, health: Health) -> ScriptFaults | None:
-    if not script.faults:
-        return None
-    faults = ScriptFaults(script.faults, marks)
-    faults.watch(health)
-    return faults
-
-
-def _pacer(pace: Pace, marks: Path, health: Health) -> Pacer | None:
-    if pace.tokens_per_s is None:
-        return None
-    logbook = Logbook(marks / "engines.jsonl") if pace.record else None
-    return Pacer(pace.tokens_per_s, pace.max_num_seqs, health, logbook)
+def _pacer(pace: Pace, marks: Path, health: Health) -> Pacer:
+    return Pacer(pace, health, Logbook(marks / "engines.jsonl") if pace.record else None)
 
 
 def _make_folder(marks: Path) -> None:
@@ -239,12 +231,11 @@ def _make_folder(marks: Path) -> None:
         ) from None
 
 
-def _read(path: Path, role: str) -> Script:
+def _read(path: Path, role: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"model `{role}`: cannot read the script {path}: {error}; `model` of a scripted "
             "engine is `echo` or a YAML file of rules, relative to the recipe"
         ) from None
-    return parse_script(text, path)

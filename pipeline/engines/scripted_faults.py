@@ -1,31 +1,61 @@
-"""How a scripted engine breaks: at numbered requests, at prompts, or at random.
+"""How a scripted engine breaks: really, so that what survives it is really tried.
 
 An engine dies or hangs as a whole: every thread that waits for it is told, or waits for ever. A
-fault of a script with `times` is limited over all processes and runs: each occurrence claims a
-file in the folder `<script>.marks` before it strikes, so that "hang once, then work" can be
-written. Delete the folder to begin anew.
+fault with `times` is limited over all processes and runs: each occurrence claims a file beside the
+script before it strikes, so that "hang once, then work" can be written. Delete them to begin anew.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
 
 from pipeline.engines.echo import seen
-from pipeline.engines.script_file import Fault
+from pipeline.engines.prompt_pattern import PromptPattern
 from schemas.errors import EngineDied
 from schemas.models import Failure, FailureKind, GenerateRequest, LabelRequest, ScoreRequest
 
 Request = GenerateRequest | ScoreRequest | LabelRequest
+Effect = Literal["die", "kill", "hang"]
+
+
+class Fault(PromptPattern):
+    """One fault of a script: when it strikes, and what it does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    every_s: float | None = Field(
+        None,
+        gt=0,
+        description="Strikes at random, that often on average in an engine's life, and not by "
+        "the prompt.",
+    )
+    effect: Effect | None = Field(
+        None,
+        description="`die`: the engine is gone; `kill`: its process is, by SIGKILL, as the system "
+        "does when memory runs out; `hang`: it does nothing more.",
+    )
+    fail: FailureKind | None = Field(None, description="Only the request fails.")
+    times: int | None = Field(
+        None, ge=1, description="Only so often, over all processes and runs; None: always."
+    )
+
+    @model_validator(mode="after")
+    def _check_fault(self) -> Self:
+        if self.every_s is not None and (self.match is not None or self.regex is not None):
+            raise ValueError("a fault strikes by the prompt or at random: `every_s` stands alone")
+        if (self.effect is None) == (self.fail is None):
+            raise ValueError("a fault has one of `effect` and `fail`")
+        return self
 
 
 class Health:
@@ -68,65 +98,32 @@ class Health:
         raise EngineDied(self._cause)
 
 
-class Trouble(Protocol):
-    """When and how an engine breaks."""
+class Breaker:
+    """The faults of a script, for one engine; random ones may strike between requests too.
 
-    def meet(self, request: Request, health: Health) -> Failure | None:
-        """A request arrives: it may fail, break the engine, or end the process."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """Trouble at requests numbered from 1 over the engine's life: for tests.
-
-    Attributes:
-        fail: requests that fail, and how.
-        die_at: requests that kill the engine.
-        hang_at: requests that wait until `resume` is set.
-        resume: ends the waiting.
+    In the folder `marks` a file is left for each time that a limited fault struck.
     """
 
-    fail: Mapping[int, FailureKind] = field(default_factory=dict)
-    die_at: frozenset[int] = frozenset()
-    hang_at: frozenset[int] = frozenset()
-    resume: threading.Event = field(default_factory=threading.Event)
-    # Taking the next number of an `itertools.count` is one step: safe between threads.
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
-
-    def meet(self, request: Request, health: Health) -> Failure | None:
-        """See `Trouble`."""
-        number = next(self._numbers)
-        if number in self.hang_at:
-            self.resume.wait()
-        if number in self.die_at:
-            health.die(f"the scripted engine died at request {number}, as planned")
-        if number in self.fail:
-            message = f"request {number} was planned to fail"
-            return Failure(request.request_id, self.fail[number], message)
-        return None
-
-
-class ScriptFaults:
-    """The faults of a script, in one of the processes that open it."""
-
-    def __init__(self, faults: Sequence[Fault], marks: Path) -> None:
+    def __init__(self, faults: Sequence[Fault], marks: Path, health: Health) -> None:
+        self._health = health
         self._faults = [_Counted(fault, f"fault-{n}", marks) for n, fault in enumerate(faults)]
+        for counted in self._faults:
+            if counted.strikes_at_random:
+                threading.Thread(target=counted.stalk, args=(health,), daemon=True).start()
 
-    def meet(self, request: Request, health: Health) -> Failure | None:
-        """See `Trouble`."""
+    def meet(self, request: Request) -> Failure | None:
+        """A request arrives: it may fail, break the engine, or end the process.
+
+        Raises:
+            EngineDied: the engine is gone.
+        """
         text = seen(request.prompt)
         for counted in self._faults:
             if counted.comes_with(text):
-                return counted.strike(request.request_id, health)
+                failure = counted.strike(request.request_id, self._health)
+                self._health.check()
+                return failure
         return None
-
-    def watch(self, health: Health) -> None:
-        """Let random faults that break the engine strike at any instant, also between requests."""
-        for counted in self._faults:
-            if counted.strikes_at_random:
-                watcher = threading.Thread(target=counted.stalk, args=(health,), daemon=True)
-                watcher.start()
 
 
 class _Counted:
@@ -145,7 +142,7 @@ class _Counted:
     @property
     def strikes_at_random(self) -> bool:
         """Whether it needs no request to strike."""
-        return self._fault.every_s is not None and self._fault.fail is None
+        return self._fault.every_s is not None and self._fault.effect is not None
 
     def comes_with(self, text: str) -> bool:
         """Whether a request with this prompt brings the fault, and it may still occur."""
@@ -156,16 +153,16 @@ class _Counted:
 
     def strike(self, request_id: str, health: Health) -> Failure | None:
         """Do what the fault does; the failure, if that is all it does."""
-        fault = self._fault
-        if fault.fail is not None:
-            return Failure(request_id, fault.fail, f"{self._name} of the script")
-        if fault.kill:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if fault.hang:
-            health.hang()
-        else:
-            health.die(f"the scripted engine died: {self._name} of its script")
-        return None
+        match self._fault.effect:
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "hang":
+                health.hang()
+            case "die":
+                health.die(f"the scripted engine died, as planned: {self._name}")
+        if self._fault.fail is None:
+            return None
+        return Failure(request_id, self._fault.fail, f"{self._name} of the script")
 
     def stalk(self, health: Health) -> None:
         """Strike at random instants as long as the engine works and occurrences are left."""

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from heapq import heapreplace
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
 from pipeline.engines.base import ProgressHook
 from pipeline.engines.scripted_faults import Health
 
@@ -25,6 +27,40 @@ _WAKE_S = 0.5
 """Progress is told that often."""
 
 _SECONDS_BETWEEN_NOTES = 1.0
+_SEEDS = 2**63
+
+
+class Lengths(BaseModel):
+    """How many tokens answers have: between the two, evenly on a logarithmic scale, by the seed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    min: int = Field(ge=1, description="Shortest answer, in tokens.")
+    max: int = Field(ge=1, description="Longest answer, in tokens.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Lengths:
+        if self.max < self.min:
+            raise ValueError("`max` is less than `min`")
+        return self
+
+    def draw(self, seed: int) -> int:
+        """The length of the answer to a request."""
+        drawn: float = self.min * (self.max / self.min) ** (seed / _SEEDS)
+        return round(drawn)
+
+
+class Pace(BaseModel):
+    """How fast a scripted engine is. Changes no row."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    tokens_per_s: float = Field(gt=0, description="Of the whole engine, with every slot taken.")
+    max_num_seqs: int = Field(64, ge=1, description="Slots: requests that are served at once.")
+    startup_s: float = Field(0.0, ge=0, description="Seconds that opening the engine takes.")
+    record: bool = Field(
+        False, description="Note in <script>.marks/engines.jsonl what engines did."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +130,19 @@ class Logbook:
 
 
 class Pacer:
-    """Makes callers wait as an engine would; safe to call from several threads.
+    """Makes callers wait as an engine would, from its opening on; safe between threads.
 
     Attributes:
         max_num_seqs: its slots.
     """
 
-    def __init__(
-        self, tokens_per_s: float, max_num_seqs: int, health: Health, logbook: Logbook | None = None
-    ) -> None:
-        self.max_num_seqs = max_num_seqs
-        self._step_s = max_num_seqs / tokens_per_s
+    def __init__(self, pace: Pace, health: Health, logbook: Logbook | None = None) -> None:
+        time.sleep(pace.startup_s)
+        self.max_num_seqs = pace.max_num_seqs
+        self._step_s = pace.max_num_seqs / pace.tokens_per_s
         self._health = health
         self._logbook = logbook
-        self._slots = Slots(max_num_seqs)
+        self._slots = Slots(pace.max_num_seqs)
         self._lock = threading.Lock()  # guards _slots and _noted_at
         self._noted_at = 0.0
         self._closed_at: float | None = None

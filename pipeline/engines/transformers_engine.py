@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,6 +89,7 @@ class TransformersEngine:
         self._batch_size = spec.placement.batch_size
         self._window = window(model, spec.entry.max_model_len)
         self._end_ids = end_ids(model, tokenizer)
+        self._one_at_a_time = threading.Lock()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """See `schemas.models.Generator`."""
@@ -156,7 +158,7 @@ class TransformersEngine:
         ready = [job for job in jobs if not isinstance(job, Failure)]
         done: list[R] = []
         for start in range(0, len(ready), self._batch_size):
-            with _device_work():
+            with self._one_at_a_time, _device_work():
                 done += work(ready[start : start + self._batch_size])
         self._progress(len(jobs) - len(ready), 0)
         results = iter(done)

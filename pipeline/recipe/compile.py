@@ -7,13 +7,13 @@ after a stage that nobody knows no column counts as missing, so that one mistake
 from __future__ import annotations
 
 from pipeline.recipe.catalog import load_catalog
+from pipeline.recipe.placement_checks import placement_problems
 from pipeline.recipe.plan import Plan, Step
 from pipeline.recipe.problems import validate
 from pipeline.recipe.recipe_checks import (
     column_problems,
     labeller_problems,
     order_problems,
-    placement_problems,
     role_problems,
 )
 from pipeline.recipe.recipe_io import RecipeSource
@@ -42,7 +42,7 @@ def compile_recipe(source: RecipeSource) -> Plan:
         *column_problems(source, catalog, stages, exports),
         *labeller_problems(source, stages),
         *role_problems(source, [*stages, *exports]),
-        *placement_problems(source),
+        *placement_problems(source, stages),
     ]
     if problems or recipe is None:
         raise RecipeError(sorted(problems, key=_place))

@@ -1,4 +1,4 @@
-"""Do the parts of a recipe fit together: order, columns, model roles, placement."""
+"""Do the parts of a recipe fit together: order, columns, model roles."""
 
 from __future__ import annotations
 
@@ -153,15 +153,3 @@ def _capability_problems(
         reason, advice = why_unable(entry, capability)
         seen = f"`{stage}` needs `{capability}` of model `{need.role}`, and {reason}"
         yield source.problem(place, seen, advice=advice)
-
-
-def placement_problems(source: RecipeSource) -> Iterator[Problem]:
-    """Placement speaks of models that exist."""
-    models, placement = source.data.get("models"), source.data.get("placement")
-    placed = placement.get("models") if isinstance(placement, dict) else None
-    known = list(models) if isinstance(models, dict) else []
-    for role in placed if isinstance(placed, dict) else ():
-        if role not in known:
-            place = ("placement", "models", role)
-            seen, advice = f"no model is called `{role}`", did_you_mean(role, known)
-            yield source.problem(place, seen, ", ".join(known), advice)

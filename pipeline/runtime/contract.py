@@ -77,10 +77,7 @@ def _with_declared_schema(table: pa.Table, stage: Stage[Any]) -> pa.Table:
     """The table under the schema that the stage declares, whose nullability then counts."""
     import pyarrow as pa
 
-    columns = [ROW_ID, *stage.writes, *stage.extends]
-    if stage.effect == "expand" and LINEAGE not in columns:
-        columns.append(LINEAGE)
-    wanted = arrow_schema(columns)
+    wanted = _declared_schema(stage)
     if sorted(wanted.names) != sorted(table.column_names):
         raise ContractError(
             f"stage `{stage.name}` returned columns {sorted(table.column_names)}; "
@@ -93,6 +90,18 @@ def _with_declared_schema(table: pa.Table, stage: Stage[Any]) -> pa.Table:
                 f"stage `{stage.name}`, column `{field.name}`: {seen} instead of {field.type}"
             )
     return pa.Table.from_arrays([table.column(name) for name in wanted.names], schema=wanted)
+
+
+def _declared_schema(stage: Stage[Any]) -> pa.Schema:
+    columns = [ROW_ID, *stage.writes, *stage.extends]
+    if stage.effect == "expand" and LINEAGE not in columns:
+        columns.append(LINEAGE)
+    return arrow_schema(columns)
+
+
+def empty_output(stage: Stage[Any]) -> pa.Table:
+    """What a stage returns that turned every row away."""
+    return _declared_schema(stage).empty_table()
 
 
 def _parents(table: pa.Table) -> list[str]:

@@ -2,63 +2,115 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from pipeline.dataset.write import refuse_foreign
-from pipeline.files import write_json
+from pipeline.engines.base import ModelSpec
+from pipeline.files import read_json, write_json
+from pipeline.folders import Folder
 from pipeline.recipe.plan import Plan
-from pipeline.runtime.executors import DaskExecutor, Executor, InlineExecutor
+from pipeline.runtime.clusters import open_executor
+from pipeline.runtime.executors import Executor
+from pipeline.runtime.garbage import relax_collector
 from pipeline.runtime.interrupt import StopSwitch
-from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models
-from pipeline.runtime.lock import output_folder
+from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models, work_folder
+from pipeline.runtime.lock import output_folder, own_work
+from pipeline.runtime.model_pool import Tell
+from pipeline.runtime.partfile import FORMAT
+from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.publish import publish_dataset
 from pipeline.runtime.run import Runner, describe
+from pipeline.runtime.shapes import shapes_of
 from pipeline.runtime.summary import StepLine, Summary
+from pipeline.runtime.survey import survey_fleet
 from schemas.errors import GateFailed, InputError, Interrupted
 
 Resume = Literal["always", "if_possible", "never"]
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
-def run_job(plan: Plan, out: Path, resume: Resume, progress: Progress) -> Summary:
+
+def run_job(
+    plan: Plan, out: Path, resume: Resume, progress: Progress, *, overwrite: bool = False
+) -> Summary:
     """Run a plan into `out` and write the dataset.
 
+    Args:
+        plan: the compiled recipe.
+        out: the output folder.
+        resume: whether work that is there must, may or must not be used.
+        progress: hears how it goes.
+        overwrite: with `never`, throw that work away.
+
     Raises:
-        InputError: the folder, a file or a model cannot be used.
+        InputError: the folder, a file or a model cannot be used, or the disk is full.
         GateFailed, ExportRefused: the rows are not good enough; no dataset was written.
         TooManyLosses: more was lost than the recipe allows.
         Interrupted: stopped by the user; resumable.
     """
     started = time.monotonic()
+    relax_collector()
     specs = resolve_models(plan)
     for note in dict.fromkeys(note for spec in specs.values() for note in spec.notes):
         progress.say(note)
-    steps = key_steps(plan, specs, out)
-    with output_folder(out):
-        _prepare(steps, out, resume)
+    work = work_folder(plan, out)
+    steps = key_steps(plan, specs, work)
+    with _disk_errors(out), output_folder(out), own_work(work, out):
+        _prepare(steps, out, resume, overwrite)
         _record_run(plan, steps, out)
-        _work(plan, steps, progress)
+        _work(plan, specs, steps, work, progress)
         _check_gates(plan, steps)
         rows = publish_dataset(plan, steps, out)
     return Summary(plan.recipe.name, _lines(steps, progress), time.monotonic() - started, out, rows)
 
 
-def _prepare(steps: Iterable[KeyedStep], out: Path, resume: Resume) -> None:
+@contextmanager
+def _disk_errors(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise InputError(
+            f"{error.filename or out} cannot be written: {error.strerror}. What was committed is "
+            "safe and nothing half-written is kept; free some space and run the same command again."
+        ) from error
+
+
+def _prepare(steps: Iterable[KeyedStep], out: Path, resume: Resume, overwrite: bool) -> None:
     refuse_foreign(out / "dataset")  # now, not after hours of generating
-    begun = [step for step in steps if step.folder.path.exists()]
+    _refuse_newer(out)
+    begun = [step.folder.folder for step in steps if step.folder.folder.exists()]
     if resume == "always" and not begun:
         raise InputError(
             f"{out} holds no work of this recipe to resume. "
             "Drop --resume always, or name the folder of the earlier run with --out."
         )
+    if resume == "never" and begun and not overwrite:
+        raise InputError(
+            f"{out} holds work of this recipe ({len(begun)} steps) and --resume never would throw "
+            "it away. Add --overwrite to do so, drop --resume never to go on with it, or choose "
+            "another --out."
+        )
     if resume == "never":
-        for step in begun:
-            shutil.rmtree(step.folder.path)
+        for folder in begun:
+            folder.clear()
+
+
+def _refuse_newer(out: Path) -> None:
+    found = (read_json(out / "run.json") or {}).get("format", 1)
+    if found > FORMAT:
+        raise InputError(
+            f"{out} was written by a newer prefmill (work format {found}; this one reads up to "
+            f"{FORMAT}). Use that version, or choose another --out."
+        )
 
 
 def _record_run(plan: Plan, steps: Iterable[KeyedStep], out: Path) -> None:
@@ -66,13 +118,15 @@ def _record_run(plan: Plan, steps: Iterable[KeyedStep], out: Path) -> None:
     write_json(
         out / "run.json",
         {
+            "format": FORMAT,
             "name": plan.recipe.name,
             "recipe": plan.recipe.model_dump(mode="json"),
             "steps": [
                 {
                     "step": step.step.name,
-                    "folder": str(step.folder.path.relative_to(out)),
+                    "folder": _address(step, out),
                     "key": step.key,
+                    "parent": step.parent,
                     "export": step.is_export,
                     "models": {role: describe(spec) for role, spec in step.specs.items()},
                 }
@@ -82,18 +136,34 @@ def _record_run(plan: Plan, steps: Iterable[KeyedStep], out: Path) -> None:
     )
 
 
-def _work(plan: Plan, steps: list[KeyedStep], progress: Progress) -> None:
-    workers = plan.recipe.placement.workers
+def _address(step: KeyedStep, out: Path) -> str:
+    """A folder in the output folder by its place there: the whole may be moved."""
+    url = step.folder.folder.url
+    inside = "://" not in url and Path(url).is_relative_to(out.absolute())
+    return str(Path(url).relative_to(out.absolute())) if inside else url
 
-    def start_executor() -> Executor:
-        if workers == 0:
-            return InlineExecutor(progress.tell)
-        return DaskExecutor(workers, progress.tell)
+
+def _work(
+    plan: Plan,
+    specs: Mapping[str, ModelSpec],
+    steps: list[KeyedStep],
+    work: Folder,
+    progress: Progress,
+) -> None:
+    placement = plan.recipe.placement
+    shapes = shapes_of(plan, specs, steps)
+
+    def start_executor(tell: Tell) -> Executor:
+        survey = survey_fleet(plan, specs)
+        for note in survey.notes:
+            progress.say(note)
+        probe = partial(probe_folder, work, leave_mark(work))
+        return open_executor(placement, survey.fleet, probe, tell)
 
     message = "stopping: finishing what is in flight; Ctrl-C again stops at once"
     try:
         with StopSwitch(lambda: progress.say(message)) as switch:
-            Runner(plan, steps, start_executor, progress, lambda: switch.asked).run()
+            Runner(plan, steps, shapes, start_executor, progress, lambda: switch.asked).run()
     except KeyboardInterrupt:
         raise Interrupted(
             "stopped at once; finished parts are kept, run the same command again to go on"

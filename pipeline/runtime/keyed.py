@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.engines.base import ModelSpec
+from pipeline.folders import Folder, open_folder
 from pipeline.recipe.keys import stage_key
 from pipeline.recipe.plan import Plan, Step
 from pipeline.runtime.store import StepFolder
@@ -59,22 +60,32 @@ def resolve_models(plan: Plan) -> dict[str, ModelSpec]:
     }
 
 
-def key_steps(plan: Plan, specs: dict[str, ModelSpec], out: Path) -> list[KeyedStep]:
+def work_folder(plan: Plan, out: Path) -> Folder:
+    """Where the work in progress goes: what the recipe's placement says, else into `out`.
+
+    Raises:
+        InputError: a URL that nothing installed here can open.
+    """
+    # Absolute: a worker may have been started in another folder.
+    return open_folder(plan.recipe.placement.work or str(out.absolute() / "work"))
+
+
+def key_steps(plan: Plan, specs: dict[str, ModelSpec], work: Folder) -> list[KeyedStep]:
     """Identify every step and export of a plan; sources' input files are hashed for it."""
     keyed: list[KeyedStep] = []
     for step in plan.steps:
         parent = keyed[-1] if keyed else None
-        keyed.append(_keyed(plan, specs, out, step, parent, len(keyed)))
+        keyed.append(_keyed(plan, specs, work, step, parent, len(keyed)))
     last = keyed[-1]
     for step in plan.exports:
-        keyed.append(_keyed(plan, specs, out, step, last, len(keyed), is_export=True))
+        keyed.append(_keyed(plan, specs, work, step, last, len(keyed), is_export=True))
     return keyed
 
 
 def _keyed(
     plan: Plan,
     specs: dict[str, ModelSpec],
-    out: Path,
+    work: Folder,
     step: Step,
     parent: KeyedStep | None,
     number: int,
@@ -90,7 +101,7 @@ def _keyed(
         upstream=parent.key if parent else None,
         recipe_seed=plan.recipe.seed,
     )
-    folder = StepFolder.at(out, number, step.name, key)
+    folder = StepFolder.at(work, number, step.name, key)
     parent_number = parent.number if parent else None
     return KeyedStep(number, step, key, folder, parent_number, used, feed, is_export)
 

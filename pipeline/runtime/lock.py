@@ -8,9 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.folders import Folder, read_folder_json, write_folder_json
 from schemas.errors import InputError
 
-_OURS = ("work", "dataset", ".dataset.new", ".dataset.old", "run.json", ".prefmill.lock")
+_OURS = (
+    "work",
+    "dataset",
+    ".dataset.new",
+    ".dataset.old",
+    "run.json",
+    "history.jsonl",
+    ".prefmill.lock",
+)
 """What an output folder may already hold; anything else means that it is not ours."""
 
 
@@ -40,6 +49,34 @@ def output_folder(out: Path) -> Iterator[None]:
     finally:
         _holder_file(out).unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def own_work(work: Folder, out: Path) -> Iterator[None]:
+    """Make sure that a work folder elsewhere belongs to the run in `out`, which is locked.
+
+    Raises:
+        InputError: it belongs to another run, or cannot be written.
+    """
+    here = {"host": socket.gethostname(), "out": str(out.resolve())}
+    if work.url == str(out.absolute() / "work"):
+        yield
+        return
+    try:
+        owner = read_folder_json(work, "owner.json")
+        if owner is None:
+            write_folder_json(work, "owner.json", here)
+    except Exception as error:  # a remote store has errors of its own kinds
+        raise InputError(
+            f"placement.work: {work.url} cannot be used: {type(error).__name__}: {error}. Check "
+            "the address, the credentials and the permissions."
+        ) from error
+    if owner not in (None, here):
+        raise InputError(
+            f"placement.work: {work.url} belongs to the run in {owner['out']} on {owner['host']}. "
+            "Two runs cannot share a work folder; name another, or go on with that run."
+        )
+    yield
 
 
 def _prepare(out: Path) -> None:

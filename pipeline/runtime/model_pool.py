@@ -1,19 +1,22 @@
 """The models that are open in this process.
 
-A worker keeps its engine warm from one part to the next. Only one model is open at a time: it has
-the device to itself, and a stage that uses two takes turns between them.
+A worker keeps its engine warm from one part to the next, and several parts share it. Only one
+model is open at a time: it has the device to itself. Parts that use two take turns between them,
+and all that want the open one are served before the next is opened.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec
-from pipeline.runtime.store import Usage
+from pipeline.runtime.reports import Usage
+from pipeline.runtime.watchdog import Pulse
 from schemas.errors import EngineDied
 from schemas.models import (
     Capability,
@@ -30,9 +33,8 @@ from schemas.models import (
 
 R = TypeVar("R", Generation, Score, LabelProbs)
 
-
 Tell = Callable[[dict[str, Any]], None]
-"""Where progress goes: receives small messages, see `ModelPool`."""
+"""Where progress goes: receives small messages, see `Meter`."""
 
 _SECONDS_BETWEEN_MESSAGES = 0.2
 
@@ -46,71 +48,109 @@ class ModelPool:
     """Opens models on demand and closes the one that is in the way.
 
     Attributes:
-        tell: gets `{"loading": name}` when a model is opened, `{"expect": n}` when n requests
-            begin, and `{"requests": n, "tokens": n}` as they are served. Replaced by whoever
-            runs a part.
-        usage: what the models did since it was last reset.
+        pulse: beats whenever the open engine gets on with something.
     """
 
-    tell: Tell = tell_nobody
-    usage: Usage = field(default_factory=Usage)
+    pulse: Pulse = field(default_factory=Pulse)
     _open: LoadedModel | None = None
-    # Guards _open: Dask may tear a worker down while a task thread is opening a model.
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _untold: tuple[int, int] = (0, 0)
-    _told_at: float = 0.0
+    _users: int = 0
+    _chats: dict[tuple[str, str], ChatFormat] = field(default_factory=dict)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def get(self, spec: ModelSpec) -> LoadedModel:
-        """The open model for `spec`, opening it (and closing another) if need be."""
-        with self._lock:
-            if self._open is None or self._open.spec != spec:
-                self.close()
-                self.tell({"loading": spec.name})
-                from pipeline.engines.open import open_model
+    @contextmanager
+    def lease(self, spec: ModelSpec, tell: Tell = tell_nobody) -> Iterator[LoadedModel]:
+        """The model `spec`, which stays open while the block lasts.
 
-                self._open = open_model(spec, self._progress)
-            return self._open
+        Opens it if need be, once nobody uses the one that is open.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._users or self._is_open(spec))
+            if not self._is_open(spec):
+                self._replace(spec, tell)
+            assert self._open is not None
+            model = self._open
+            self._users += 1
+        try:
+            yield model
+        except EngineDied:
+            self._forget(model)  # the next try gets a new engine
+            raise
+        finally:
+            with self._changed:
+                self._users -= 1
+                self._changed.notify_all()
+
+    def chat(self, spec: ModelSpec, tell: Tell = tell_nobody) -> ChatFormat:
+        """How conversations with a model are written; known since it was first opened."""
+        name = (spec.name, spec.fingerprint)
+        if name not in self._chats:
+            with self.lease(spec, tell) as model:
+                self._chats[name] = model.chat
+        return self._chats[name]
 
     def close(self) -> None:
         """Close what is open and free its device."""
-        with self._lock:
+        with self._changed:
             if self._open is not None:
                 self._open.generator.close()
                 self._open = None
 
-    def measured(
-        self, spec: ModelSpec, size: int, ask: Callable[[Generator], list[R | Failure]]
-    ) -> list[R | Failure]:
-        """Ask the model `size` things and add what it cost to `usage`."""
-        generator = self.get(spec).generator
-        self.tell({"expect": size})
-        started = time.perf_counter()
-        try:
-            results = ask(generator)
-        except EngineDied:
-            self.close()  # the next try gets a new engine
-            raise
-        self._flush()
-        self.usage += _usage(results, time.perf_counter() - started)
-        return results
+    def _is_open(self, spec: ModelSpec) -> bool:
+        return self._open is not None and self._open.spec == spec
 
-    def _progress(self, requests: int, tokens: int) -> None:
+    def _replace(self, spec: ModelSpec, tell: Tell) -> None:
+        from pipeline.engines.open import open_model
+
+        self.close()
+        tell({"loading": spec.name})
+        self._open = open_model(spec, self.pulse.beat)
+
+    def _forget(self, model: LoadedModel) -> None:
+        with self._changed:
+            if self._open is model:
+                self.close()
+
+
+@dataclass
+class Meter:
+    """What the models do for one part, counted and told.
+
+    Tells `{"loading": name}` when a model is opened for it, `{"expect": n}` when n requests
+    begin, `{"requests": n, "tokens": n}` as they are served, and `{"hung": why}` before the
+    process is killed because its engine hangs.
+    """
+
+    tell: Tell = tell_nobody
+    usage: Usage = field(default_factory=Usage)
+    _untold: tuple[int, int] = (0, 0)
+    _told_at: float = 0.0
+
+    def expect(self, requests: int) -> None:
+        """Requests begin."""
+        self.tell({"expect": requests})
+
+    def served(self, requests: int, tokens: int) -> None:
+        """Note progress; passed on a few times a second."""
         self._untold = (self._untold[0] + requests, self._untold[1] + tokens)
         if time.monotonic() - self._told_at > _SECONDS_BETWEEN_MESSAGES:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Pass on what was not told yet."""
         requests, tokens = self._untold
         self._untold, self._told_at = (0, 0), time.monotonic()
         if requests or tokens:
             self.tell({"requests": requests, "tokens": tokens})
 
-
-def _usage(results: Sequence[Generation | Score | LabelProbs | Failure], seconds: float) -> Usage:
-    served = [result for result in results if not isinstance(result, Failure)]
-    sampled = sum(result.n_tokens for result in served if isinstance(result, Generation))
-    prompts = sum(result.n_prompt_tokens for result in served)
-    return Usage(len(results), prompts, sampled, seconds)
+    def add(
+        self, results: Sequence[Generation | Score | LabelProbs | Failure], seconds: float
+    ) -> None:
+        """Count what a call cost."""
+        self.flush()
+        served = [result for result in results if not isinstance(result, Failure)]
+        sampled = sum(result.n_tokens for result in served if isinstance(result, Generation))
+        prompts = sum(result.n_prompt_tokens for result in served)
+        self.usage += Usage(len(results), prompts, sampled, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +159,7 @@ class PooledGenerator:
 
     spec: ModelSpec
     pool: ModelPool
+    meter: Meter
 
     @property
     def fingerprint(self) -> str:
@@ -132,18 +173,33 @@ class PooledGenerator:
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """See `schemas.models.Generator`."""
-        return self.pool.measured(self.spec, len(requests), lambda m: m.generate(requests))
+        return self._measured(len(requests), lambda model: model.generate(requests))
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
         """See `schemas.models.Generator`."""
-        return self.pool.measured(self.spec, len(requests), lambda m: m.score(requests))
+        return self._measured(len(requests), lambda model: model.score(requests))
 
     def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
         """See `schemas.models.Generator`."""
-        return self.pool.measured(self.spec, len(requests), lambda m: m.label_probs(requests))
+        return self._measured(len(requests), lambda model: model.label_probs(requests))
 
     def close(self) -> None:
         """The pool closes engines; a stage has nothing to close."""
+
+    def _measured(
+        self, size: int, ask: Callable[[Generator], list[R | Failure]]
+    ) -> list[R | Failure]:
+        with self.pool.lease(self.spec, self.meter.tell) as model:
+            self.meter.expect(size)
+            started = time.perf_counter()
+            with self.pool.pulse.watch(self.spec, self.meter.served, self._hung):
+                results = ask(model.generator)
+            self.meter.add(results, time.perf_counter() - started)
+        return results
+
+    def _hung(self) -> None:
+        limit_s = self.spec.placement.hang_timeout_s
+        self.meter.tell({"hung": f"its engine did nothing for {limit_s:g} s and was killed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +210,15 @@ class RunContext:
     recipe_seed: int
     specs: dict[str, ModelSpec]
     pool: ModelPool
+    meter: Meter = field(default_factory=Meter)
 
     def model(self, role: str) -> Generator:
         """See `schemas.stage.Context`."""
-        return PooledGenerator(self.specs[role], self.pool)
+        return PooledGenerator(self.specs[role], self.pool, self.meter)
 
     def chat(self, role: str) -> ChatFormat:
         """See `schemas.stage.Context`."""
-        return self.pool.get(self.specs[role]).chat
+        return self.pool.chat(self.specs[role], self.meter.tell)
 
     def model_name(self, role: str) -> str:
         """See `schemas.stage.Context`."""

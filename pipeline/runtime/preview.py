@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.folders import LocalFolder
 from pipeline.recipe.plan import Plan
 from pipeline.runtime.executors import InlineExecutor
 from pipeline.runtime.keyed import key_steps, resolve_models
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.run import Runner
+from pipeline.runtime.state import Shape
 
 _HIDDEN = ("row_id", "lineage")
 
@@ -21,9 +23,10 @@ def preview_rows(plan: Plan, folder: Path, progress: Progress) -> list[dict[str,
     A source that was cut short by `--limit` may leave nothing to export; that is shown, not an
     error.
     """
-    steps = key_steps(plan, resolve_models(plan), folder)
+    steps = key_steps(plan, resolve_models(plan), LocalFolder(folder))
     working = [step for step in steps if not step.is_export]
-    Runner(plan, working, lambda: InlineExecutor(progress.tell), progress, lambda: False).run()
+    shapes = [Shape(step.parent, step.step.stage.dataset_pass is not None) for step in working]
+    Runner(plan, working, shapes, InlineExecutor, progress, lambda: False).run()
     shown = []
     for step in working:
         rows = [row for table in step.folder.tables() for row in table.to_pylist()]

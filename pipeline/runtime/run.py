@@ -2,48 +2,71 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from itertools import accumulate
+from typing import Any
 
 from pipeline.recipe.plan import Plan
-from pipeline.runtime import state
+from pipeline.runtime import moves
 from pipeline.runtime.executors import Executor, Outcome
 from pipeline.runtime.keyed import KeyedStep
-from pipeline.runtime.sources import inputs_ready, open_source
-from pipeline.runtime.store import PartReport, StepReport
-from pipeline.runtime.worker import PartTask
+from pipeline.runtime.listener import Listener
+from pipeline.runtime.losses import losses, take_back, too_many
+from pipeline.runtime.model_pool import Tell
+from pipeline.runtime.opening import open_step
+from pipeline.runtime.partfile import FORMAT
+from pipeline.runtime.reports import PartReport, StepReport
+from pipeline.runtime.state import RunState, Shape
+from pipeline.runtime.store import packing
+from pipeline.runtime.worker import PartTask, give_up
 from schemas.errors import EngineDied, Interrupted, TooManyLosses
-from schemas.rejects import is_engine_code
 from schemas.stage import Positions
 
 _TICK_S = 0.2
 
 
-class Listener(Protocol):
-    """Hears of a run's progress."""
+@dataclass
+class Ledger:
+    """What is known of a step while it is worked on.
 
-    def opened(self, step: KeyedStep, parts: int, done: int, reused: StepReport | None) -> None:
-        """Work on a step begins; `reused` if it was complete already."""
-        ...
+    Attributes:
+        parts: how many it has.
+        starts, sizes: for a source, the first row and the rows of each part.
+        total: sums over its committed parts.
+        seen: sums over the parts run this time, also those that wait for a decision.
+        nbytes: size of each committed part.
+        failed: parts that lost rows to engine failures.
+        files: the parts of each file that they are packed into.
+        packed: of each such file, the lengths of its parts.
+        sketches, decision: of a dataset pass, while it lasts.
+    """
 
-    def part_done(self, step: KeyedStep, report: PartReport) -> None:
-        """A part of the step is committed."""
-        ...
+    parts: int = 0
+    starts: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    total: StepReport = field(default_factory=StepReport)
+    seen: StepReport = field(default_factory=StepReport)
+    nbytes: dict[int, int] = field(default_factory=dict)
+    failed: list[int] = field(default_factory=list)
+    files: list[range] = field(default_factory=list)
+    packed: dict[int, list[int]] = field(default_factory=dict)
+    sketches: dict[int, Any] = field(default_factory=dict)
+    decision: Any = None
 
-    def closed(self, step: KeyedStep, report: StepReport) -> None:
-        """The step is complete."""
-        ...
+    def add(self, report: PartReport) -> None:
+        """Count a committed part."""
+        self.total = self.total.plus(report)
+        self.nbytes[report.part] = report.nbytes
+        if report.failed:
+            self.failed.append(report.part)
 
-    def warn(self, message: str) -> None:
-        """Something the user should know at once."""
-        ...
-
-    def tick(self) -> None:
-        """Called several times a second."""
-        ...
+    def see(self, report: PartReport) -> None:
+        """Note a part that was just run."""
+        self.seen = self.seen.plus(report)
+        if report.failed:
+            self.failed.append(report.part)
 
 
 @dataclass
@@ -52,21 +75,28 @@ class Runner:
 
     Attributes:
         steps: steps and exports, in order.
-        start_executor: called when there is work to do, and only then.
+        shapes: of each, what decides its order.
+        start_executor: called when there is work to do, and only then, with whom to tell.
         stop_asked: true once the user wants to stop.
     """
 
     plan: Plan
     steps: list[KeyedStep]
-    start_executor: Callable[[], Executor]
+    shapes: Sequence[Shape]
+    start_executor: Callable[[Tell], Executor]
     listener: Listener
     stop_asked: Callable[[], bool]
     executor: Executor | None = None
     error: BaseException | None = None
-    _sizes: dict[int, list[int]] = field(default_factory=dict)
-    _sketches: dict[int, Any] = field(default_factory=dict)
-    _decision: Any = None
+    _workers: dict[str, int] = field(default_factory=dict)
+    _hung: dict[str, str] = field(default_factory=dict)
+    _lost: dict[int, set[int]] = field(default_factory=dict)
     _stop_told: bool = False
+
+    def __post_init__(self) -> None:
+        limit = self.plan.recipe.limits.max_quarantined_parts
+        self._machine = RunState(self.shapes, limit)
+        self._ledgers = [Ledger() for _ in self.steps]
 
     def run(self) -> None:
         """Work until every step is complete.
@@ -76,10 +106,7 @@ class Runner:
             TooManyLosses: more lost than the recipe allows, or a part that kills workers.
             PrefmillError: whatever a stage or an engine could not get past.
         """
-        shapes = [state.Shape(step.step.stage.dataset_pass is not None) for step in self.steps]
-        slots = max(1, self.plan.recipe.placement.workers)
-        machine = state.RunState(shapes, slots)
-        events: deque[state.Event] = deque([state.Started()])
+        events: deque[moves.Event] = deque([moves.Started()])
         try:
             while True:
                 event = events.popleft() if events else self._await_event()
@@ -87,148 +114,188 @@ class Runner:
                     # Before the event, which might otherwise begin something new.
                     self._stop_told = True
                     events.appendleft(event)
-                    event = state.StopAsked()
-                for instruction in machine.handle(event):
-                    if isinstance(instruction, state.End):
+                    event = moves.StopAsked()
+                for instruction in self._machine.handle(event):
+                    if isinstance(instruction, moves.End):
                         return self._end(instruction)
-                    if (answer := self._perform(instruction)) is not None:
-                        events.append(answer)
+                    events.extend(self._perform(instruction))
         finally:
             if self.executor is not None:
                 self.executor.close()
 
-    def _await_event(self) -> state.Event:
+    # -- what happened ----------------------------------------------------------------------
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        """Take a worker's message, from any thread."""
+        if "hung" in message:
+            self._hung[message["task"]] = message["hung"]
+        else:
+            self.listener.tell(message)
+
+    def _await_event(self) -> moves.Event:
+        assert self.executor is not None, "what is waited for runs on workers"
         while True:
             self.listener.tick()
-            outcome = self.executor.wait(_TICK_S) if self.executor else None
+            if changed := self._changed_group():
+                return changed
+            outcome = self.executor.wait(_TICK_S)
             if outcome is not None:
                 return self._event(outcome)
+            if self.stop_asked() and not self._stop_told:
+                self._stop_told = True
+                return moves.StopAsked()
 
-    def _event(self, outcome: Outcome) -> state.Event:
+    def _changed_group(self) -> moves.Workers | None:
+        assert self.executor is not None
+        live = self.executor.workers()
+        for group in sorted({shape.group for shape in self.shapes}):
+            # One that has none gets work all the same, for which the executor then misses them.
+            count = live.get(group, 0) or 1
+            if self._workers.get(group) != count:
+                self._workers[group] = count
+                self.listener.workers(sum(live.values()), self.executor.dashboard_link)
+                return moves.Workers(group, count)
+        return None
+
+    def _event(self, outcome: Outcome) -> moves.Event:
         task = outcome.task
         number = next(step.number for step in self.steps if step.step.name == task.step)
         where = (number, task.phase, task.part)
         if outcome.died or isinstance(outcome.error, EngineDied):
             cause = "its worker process died" if outcome.died else str(outcome.error)
-            self.listener.warn(f"{task.id}: {cause}; nothing of it was committed")
-            return state.Died(*where)
+            cause = self._hung.pop(task.id, cause)
+            again = self._machine.will_try_again(*where)
+            self.listener.part_lost(self.steps[number], task.part, cause, again)
+            return moves.Died(*where)
         if outcome.error is not None:
             self.error = self.error or outcome.error
-            return state.Failed(*where)
+            return moves.Failed(*where)
+        return self._done(number, task, outcome.value)
+
+    def _done(self, number: int, task: PartTask, value: Any) -> moves.Event:
+        where = (number, task.phase, task.part)
+        step, ledger = self.steps[number], self._ledgers[number]
         if task.phase == "sketch":
-            self._sketches[task.part] = outcome.value
-        elif task.phase == "apply" or not self.steps[number].step.stage.dataset_pass:
-            self.listener.part_done(self.steps[number], outcome.value)
-        return state.Done(*where)
+            ledger.sketches[task.part] = value
+        elif task.phase == "pack":
+            ledger.packed[task.part] = value
+        else:
+            if task.phase == "run":
+                ledger.see(value)
+            if task.phase == "apply" or not step.step.stage.dataset_pass:
+                ledger.add(value)
+                self.listener.part_done(step, value)
+            if too_many(ledger.seen, self.plan.recipe.limits.max_failed_share, whole=False):
+                self._lose(step, ledger.seen)
+                return moves.Failed(*where)
+        return moves.Done(*where)
 
-    def _perform(self, instruction: state.Instruction) -> state.Event | None:
+    def _lose(self, step: KeyedStep, total: StepReport) -> None:
+        """Note that a step lost too much; its parts are taken back once nothing is in flight."""
+        self._lost[step.number] = set(self._ledgers[step.number].failed)
+        limit = self.plan.recipe.limits.max_failed_share
+        self.error = self.error or losses(step, total, limit)
+
+    # -- what to do -------------------------------------------------------------------------
+
+    def _perform(self, instruction: moves.Instruction) -> list[moves.Event]:
         match instruction:
-            case state.Open(step):
-                return self._open(self.steps[step])
-            case state.Submit(step, phase, part):
-                if self.executor is None:
-                    self.executor = self.start_executor()
-                self.executor.submit(self._task(self.steps[step], phase, part))
-            case state.Decide(step):
-                return self._decide(self.steps[step])
-            case state.Close(step):
-                return self._close(self.steps[step])
-        return None
+            case moves.Open(step):
+                return [self._open(self.steps[step])]
+            case moves.Staff():
+                self.executor = self.start_executor(self._hear)
+            case moves.Submit(step, phase, part, alone):
+                assert self.executor is not None, "staffed before anything is submitted"
+                self.executor.submit(self._task(self.steps[step], phase, part), alone)
+            case moves.GiveUp(step, part):
+                return [self._give_up(self.steps[step], part)]
+            case moves.Decide(step):
+                return [self._decide(self.steps[step])]
+            case moves.Pack(step):
+                return [self._pack(self.steps[step])]
+            case moves.Close(step):
+                return [self._close(self.steps[step])]
+        return []
 
-    def _open(self, step: KeyedStep) -> state.Event:
-        if report := step.folder.report():
-            if step.folder.intact():
-                self.listener.opened(step, 0, 0, report)
-                return state.Opened(step.number, 0, complete=True)
-            self.listener.warn(f"{step.step.name}: files changed since; those parts are made again")
-        sizes = step.folder.layout() or self._cut(step)
-        self._sizes[step.number] = sizes
-        parts = range(len(sizes))
-        done = frozenset(part for part in parts if step.folder.part_report(part))
-        if step.parent is None and not inputs_ready(step, set(parts) - done):
-            self._cut(step, part_rows=sizes[0])  # as before, whatever the recipe says by now
-        drafts = step.folder.drafts()
-        drafted = frozenset(part for part in parts if drafts.part_report(part))
-        self._sketches.clear()
-        self._decision = None
-        self.listener.opened(step, len(sizes), len(done), None)
-        return state.Opened(step.number, len(sizes), drafted, done)
+    def _open(self, step: KeyedStep) -> moves.Event:
+        ledger = self._ledgers[step.number]
+        above = self._ledgers[step.parent].parts if step.parent is not None else 0
+        found = open_step(step, above, self.plan)
+        ledger.parts, ledger.sizes = found.parts, found.sizes
+        ledger.starts = list(accumulate(found.sizes, initial=0))
+        if found.damaged:
+            self.listener.warn(
+                f"{step.step.name}: {found.damaged} parts are not as they were written (cut short "
+                "or changed on disk); they are made again"
+            )
+        for report in found.done.values():
+            ledger.add(report)
+        self.listener.opened(step, found.parts, len(found.done), found.complete)
+        done, complete = frozenset(found.done), found.complete is not None
+        return moves.Opened(step.number, found.parts, found.drafted, done, complete)
 
-    def _cut(self, step: KeyedStep, part_rows: int | None = None) -> list[int]:
-        """A source is cut by the recipe's part size; any other step takes its parent's parts."""
-        recipe = self.plan.recipe
-        if step.parent is None:
-            size = part_rows or recipe.placement.part_rows
-            return open_source(step, self.plan.base, size, recipe.seed)
-        parent = self.steps[step.parent].folder
-        manifest = parent.manifest()
-        assert manifest is not None, "steps run in order"
-        # The parent was verified when it was opened, or has just been made.
-        reports = [parent.committed(part) for part in range(manifest["parts"])]
-        sizes = [report.rows_out for report in reports if report is not None]
-        step.folder.write_layout(sizes)
-        return sizes
-
-    def _task(self, step: KeyedStep, phase: state.Phase, part: int) -> PartTask:
-        sizes = self._sizes[step.number]
-        source: Any = step.folder if step.parent is None else self.steps[step.parent].folder
+    def _task(self, step: KeyedStep, phase: moves.Phase, part: int) -> PartTask:
+        ledger = self._ledgers[step.number]
+        source = step.folder.inputs() if step.parent is None else self.steps[step.parent].folder
         return PartTask(
             step=step.step.name,
             stage=step.step.stage.name,
             config=step.step.config,
             phase=phase,
             part=part,
-            start=sum(sizes[:part]),
-            size=sizes[part],
             recipe_seed=self.plan.recipe.seed,
             folder=step.folder,
             input=None if isinstance(step.feed, Positions) else source,
+            start=ledger.starts[part] if isinstance(step.feed, Positions) else 0,
+            size=ledger.sizes[part] if isinstance(step.feed, Positions) else 0,
             specs=step.specs,
-            decision=self._decision if phase == "apply" else None,
+            decision=ledger.decision if phase == "apply" else None,
+            parts=ledger.files[part] if phase == "pack" else range(part, part + 1),
+            group=self.shapes[step.number].group,
         )
 
-    def _decide(self, step: KeyedStep) -> state.Event:
-        dataset_pass = step.step.stage.dataset_pass
-        assert dataset_pass is not None, "only such steps are decided on"
-        sketches = [self._sketches[part] for part in sorted(self._sketches)]
-        self._decision = dataset_pass.decide(sketches, step.step.config)
-        return state.Decided(step.number)
+    def _give_up(self, step: KeyedStep, part: int) -> moves.Event:
+        report = give_up(self._task(step, "run", part))
+        if not step.step.stage.dataset_pass:
+            self._ledgers[step.number].add(report)
+            self.listener.part_done(step, report)
+        return moves.Done(step.number, "run", part)
 
-    def _close(self, step: KeyedStep) -> state.Event:
-        found = [step.folder.committed(part) for part in range(len(self._sizes[step.number]))]
-        reports = [report for report in found if report is not None]
-        report = StepReport.of_parts(reports)
-        self._refuse_losses(step, reports, report)
+    def _decide(self, step: KeyedStep) -> moves.Event:
+        dataset_pass, ledger = step.step.stage.dataset_pass, self._ledgers[step.number]
+        assert dataset_pass is not None, "only such steps are decided on"
+        sketches = [ledger.sketches[part] for part in sorted(ledger.sketches)]
+        ledger.decision = dataset_pass.decide(sketches, step.step.config)
+        ledger.sketches.clear()
+        return moves.Decided(step.number)
+
+    def _pack(self, step: KeyedStep) -> moves.Event:
+        ledger = self._ledgers[step.number]
+        ledger.decision = None
+        if too_many(ledger.total, self.plan.recipe.limits.max_failed_share, whole=True):
+            self._lose(step, ledger.total)
+            return moves.Broken(step.number)
+        ledger.files = packing([ledger.nbytes[part] for part in range(ledger.parts)])
+        return moves.Packing(step.number, len(ledger.files))
+
+    def _close(self, step: KeyedStep) -> moves.Event:
+        ledger = self._ledgers[step.number]
         facts = {
+            "format": FORMAT,
             "step": step.step.name,
             "stage": step.step.stage.name,
             "version": step.step.stage.version,
             "config": step.step.config.model_dump(mode="json"),
             "models": {role: describe(spec) for role, spec in step.specs.items()},
         }
-        step.folder.write_manifest(report, len(reports), facts)
-        shutil.rmtree(step.folder.drafts().path, ignore_errors=True)
-        for part in range(len(reports)):
-            step.folder.input_path(part).unlink(missing_ok=True)
-        self.listener.closed(step, report)
-        return state.Closed(step.number)
+        segments = [ledger.packed[file] for file in range(len(ledger.files))]
+        step.folder.complete(ledger.total, segments, facts)
+        self.listener.closed(step, ledger.total)
+        return moves.Closed(step.number)
 
-    def _refuse_losses(self, step: KeyedStep, parts: list[PartReport], total: StepReport) -> None:
-        limit = self.plan.recipe.limits.max_failed_share
-        if not total.rows_in or total.failed / total.rows_in <= limit:
-            return
-        for part in parts:
-            if part.failed:
-                step.folder.discard(part.part)
-                step.folder.drafts().discard(part.part)
-        reasons = {code: n for code, n in total.rejects.items() if is_engine_code(code)}
-        raise TooManyLosses(
-            f"step `{step.step.name}` lost {total.failed} of {total.rows_in} rows to engine "
-            f"failures ({reasons}); the recipe allows {limit:.0%} (limits.max_failed_share). "
-            "Those parts will be done again when the run is resumed."
-        )
-
-    def _end(self, end: state.End) -> None:
+    def _end(self, end: moves.End) -> None:
+        for number, parts in self._lost.items():
+            take_back(self.steps, self.steps[number], parts)
         if end.reason == "failed":
             assert self.error is not None, "a failure has its error"
             raise self.error
@@ -237,8 +304,9 @@ class Runner:
         if end.reason == "quarantined":
             names = ", ".join(f"{self.steps[s].step.name}/{part}" for s, part in end.quarantined)
             raise TooManyLosses(
-                f"parts that killed their worker twice were set aside: {names}. All other parts "
-                "are committed; run again to retry these."
+                f"parts that killed their worker twice were set aside: {names}. All that does not "
+                "depend on them is committed; run again to retry them, or allow them to be given "
+                "up with limits.max_quarantined_parts."
             )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.runtime.keyed import KeyedStep
-from pipeline.runtime.store import write_table
+from pipeline.runtime.partfile import reject_table
+from pipeline.runtime.reports import PartReport
 from schemas.stage import Positions
 
 
-def open_source(keyed: KeyedStep, base: Path, part_rows: int, recipe_seed: int) -> list[int]:
+def cut_source(keyed: KeyedStep, base: Path, part_rows: int, recipe_seed: int) -> list[int]:
     """Make a source's parts and record them; return the rows of each.
 
     Numbered rows need nothing on disk. Records of files are copied into the step's folder, part
@@ -23,17 +24,16 @@ def open_source(keyed: KeyedStep, base: Path, part_rows: int, recipe_seed: int) 
     else:
         from pipeline.inputs.readers import read_records
 
-        keyed.folder.path.mkdir(parents=True, exist_ok=True)
         sizes = []
-        for table in read_records(feed, base, recipe_seed, keyed.step.name, part_rows):
-            write_table(keyed.folder.input_path(len(sizes)), table)
-            sizes.append(table.num_rows)
+        inputs, nothing = keyed.folder.inputs(), reject_table(())
+        for rows in read_records(feed, base, recipe_seed, keyed.step.name, part_rows):
+            count = rows.num_rows
+            inputs.commit(PartReport(len(sizes), count, count), rows, nothing)
+            sizes.append(count)
     keyed.folder.write_layout(sizes)
     return sizes
 
 
-def inputs_ready(keyed: KeyedStep, parts: set[int]) -> bool:
-    """Whether the raw records of these parts are in place; they are removed with completion."""
-    if isinstance(keyed.feed, Positions):
-        return True
-    return all(keyed.folder.input_path(part).exists() for part in parts)
+def needs_inputs(keyed: KeyedStep) -> bool:
+    """Whether the parts of a source are made from raw records that are kept in its folder."""
+    return not isinstance(keyed.feed, Positions)

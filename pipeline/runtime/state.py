@@ -2,13 +2,18 @@
 
 Nothing here touches a file, a process or a clock, so every order of events can be tried in a test.
 
-    step:   waiting ── Open ──> running ── Close ──> closed
-    part:   pending ── Submit ──> in flight ── Done ──> done
-                         ^            │ Died (first time)
-                         └────────────┘           Died (second time) ──> quarantined
+    part:   waiting ──> ready ── Submit ──> in flight ── Done ──> final
+              │           ^                     │ Died (first time): again, alone on a worker
+              │           └─────────────────────┤
+        its parent's part                       └ Died (second time) ──> set aside or given up
+        is final
 
-A step with a dataset pass goes through its parts three times (run, sketch, apply), with a
-decision between the last two.
+    step:   its parts (run) ──> Pack ──> packed (pack) ──> Close ──> closed
+
+Steps are not done one after another: a part goes on to the next step as soon as it is final, so
+that an engine which serves both does not drain in between. What holds a part back is that models
+take turns on the same workers, and that a step with a dataset pass goes through all its parts
+three times (run, sketch, apply) with a decision between the last two.
 """
 
 from __future__ import annotations
@@ -18,219 +23,260 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Phase = Literal["run", "sketch", "apply"]
+from pipeline.runtime.moves import (
+    Broken,
+    Close,
+    Closed,
+    Decide,
+    Decided,
+    Died,
+    Done,
+    End,
+    Event,
+    Failed,
+    GiveUp,
+    Instruction,
+    Open,
+    Opened,
+    Pack,
+    Packing,
+    Phase,
+    Staff,
+    Started,
+    StopAsked,
+    Submit,
+    Workers,
+)
 
 _DEATHS_ALLOWED = 1
-"""A part that kills its worker once is tried again; the second time it is set aside."""
+"""A part that was there when its worker died is tried once more, alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the state machine needs to know of a step."""
+    """What the state machine needs to know of a step.
 
-    two_pass: bool
+    Attributes:
+        parent: the step whose rows it takes; None for a source.
+        two_pass: whether it has a dataset pass.
+        group: which workers do it.
+        turn: within a group, steps of a later turn wait until all of an earlier one are closed.
+        lanes: how many of its parts a worker has in hand at once.
+    """
 
-
-# Events: what happened.
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The run begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A step's folder was looked at. `drafted` and `done` parts are committed already."""
-
-    step: int
-    parts: int
-    drafted: frozenset[int] = frozenset()
-    done: frozenset[int] = frozenset()
-    complete: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A task finished and committed what it made."""
-
-    step: int
-    phase: Phase
-    part: int
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """The worker that had the task is gone."""
-
-    step: int
-    phase: Phase
-    part: int
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A task raised: the same would happen again, so the run ends."""
-
-    step: int
-    phase: Phase
-    part: int
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """The decision of a dataset pass is there."""
-
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """A step's manifest is written."""
-
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class StopAsked:
-    """The user wants to stop: finish what is in flight, begin nothing."""
-
-
-Event = Started | Opened | Done | Died | Failed | Decided | Closed | StopAsked
-
-
-# Instructions: what to do.
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Look at the step's folder, make its inputs if it is a source; answer with Opened."""
-
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """Have a worker do this; answer with Done, Died or Failed."""
-
-    step: int
-    phase: Phase
-    part: int
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """Decide over all sketches; answer with Decided."""
-
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Write the step's manifest; answer with Closed."""
-
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The run is over."""
-
-    reason: Literal["finished", "interrupted", "failed", "quarantined"]
-    quarantined: tuple[tuple[int, int], ...] = ()
-
-
-Instruction = Open | Submit | Decide | Close | End
+    parent: int | None = None
+    two_pass: bool = False
+    group: str = ""
+    turn: int = 0
+    lanes: int = 1
 
 
 @dataclass
-class RunState:
-    """All that is known of a run in progress.
+class StepState:
+    """How far one step is.
 
     Attributes:
-        shapes: the steps, in the order they are worked on.
-        slots: how many tasks may be in flight at once.
+        ready: parts of this phase that may be submitted.
+        ended: parts that are through this phase.
+        final: parts whose rows the next step may take.
+        asked: an instruction of this step waits for its answer.
     """
 
-    shapes: Sequence[Shape]
-    slots: int
-    step: int = -1
-    phase: Phase = "run"
+    shape: Shape
     parts: int = 0
-    pending: deque[int] = field(default_factory=deque)
+    phase: Phase = "run"
+    ready: deque[int] = field(default_factory=deque)
     in_flight: set[int] = field(default_factory=set)
+    ended: set[int] = field(default_factory=set)
+    final: set[int] = field(default_factory=set)
+    set_aside: set[int] = field(default_factory=set)
     deaths: Counter[int] = field(default_factory=Counter)
-    quarantined: list[tuple[int, int]] = field(default_factory=list)
-    stopping: Literal["", "interrupted", "failed"] = ""
-    _applied: frozenset[int] = frozenset()
+    asked: bool = False
+    closed: bool = False
+
+    def enter(self, phase: Phase, todo: Sequence[int], ended: frozenset[int] = frozenset()) -> None:
+        """Begin a phase with these parts to do and those done before."""
+        self.phase = phase
+        self.ready = deque(todo)
+        self.ended = set(ended)
+        self.deaths.clear()
+        self.asked = False
+
+
+class RunState:
+    """Decides the order of work."""
+
+    def __init__(self, shapes: Sequence[Shape], may_give_up: int = 0) -> None:
+        """Take the steps in order, parents first, and how many parts may be given up."""
+        self.steps = [StepState(shape) for shape in shapes]
+        self.stopping: Literal["", "interrupted", "failed"] = ""
+        self._may_give_up = may_give_up
+        self._workers: Counter[str] = Counter()
+        self._lanes: Counter[str] = Counter()
+        for shape in shapes:
+            self._lanes[shape.group] = max(self._lanes[shape.group], shape.lanes)
+        self._in_flight: Counter[str] = Counter()
+        self._staffed = False
 
     def handle(self, event: Event) -> list[Instruction]:
         """Take note of an event and say what to do next."""
         match event:
             case Started():
-                return self._next_step()
-            case Opened():
-                return self._opened(event)
-            case Done():
-                self.in_flight.discard(event.part)
-            case Died():
-                self._died(event.part)
-            case Failed():
-                self.in_flight.discard(event.part)
-                self.stopping = "failed"
+                return [Open(0)]
+            case Opened(step):
+                self._opened(event)
+                if step + 1 < len(self.steps):
+                    return [Open(step + 1)]
+                self._make_ready()
+            case Workers(group, count):
+                self._workers[group] = count
+            case Done() | Died() | Failed():
+                self._ended(event)
+            case Decided(step):
+                state = self.steps[step]
+                # Parts whose second pass was committed before a restart are not done again.
+                todo = [part for part in range(state.parts) if part not in state.final]
+                state.enter("apply", todo, frozenset(state.final))
+            case Packing(step, segments):
+                self.steps[step].enter("pack", range(segments))
+                self.steps[step].parts = segments
+            case Closed(step):
+                self.steps[step].closed = True
+                self.steps[step].asked = False
             case StopAsked():
                 self.stopping = self.stopping or "interrupted"
-            case Decided():
-                # Parts whose second pass was committed before a restart are not done again.
-                self._enter("apply", self._applied)
-            case Closed():
-                return self._next_step()
+            case Broken(step):
+                self.steps[step].asked = False
+                self.stopping = "failed"
         return self._advance()
 
-    def _next_step(self) -> list[Instruction]:
-        if self.stopping:
-            return [End(self.stopping)]
-        self.step += 1
-        if self.step == len(self.shapes):
-            return [End("finished")]
-        return [Open(self.step)]
+    def will_try_again(self, step: int, phase: Phase, part: int) -> bool:
+        """Whether a part that dies now is tried once more."""
+        return self.steps[step].deaths[part] < _DEATHS_ALLOWED
 
-    def _opened(self, event: Opened) -> list[Instruction]:
-        if event.complete:
-            return self._next_step()
-        self.parts = event.parts
-        self._applied = event.done
-        two_pass = self.shapes[self.step].two_pass
-        self._enter("run", event.drafted if two_pass else event.done)
-        return self._advance()
+    # -- what happened ----------------------------------------------------------------------
 
-    def _enter(self, phase: Phase, done: frozenset[int]) -> None:
-        self.phase = phase
-        self.deaths.clear()
-        self.pending = deque(part for part in range(self.parts) if part not in done)
+    def _opened(self, event: Opened) -> None:
+        state = self.steps[event.step]
+        state.parts, state.closed = event.parts, event.complete
+        state.final = set(range(event.parts)) if event.complete else set(event.done)
+        state.ended = set(event.drafted if state.shape.two_pass else event.done)
 
-    def _died(self, part: int) -> None:
-        self.in_flight.discard(part)
-        self.deaths[part] += 1
-        if self.deaths[part] > _DEATHS_ALLOWED:
-            self.quarantined.append((self.step, part))
+    def _make_ready(self) -> None:
+        for state in self.steps:
+            if not state.closed:
+                parent = state.shape.parent
+                there = range(state.parts) if parent is None else sorted(self.steps[parent].final)
+                state.ready.extend(part for part in there if part not in state.ended)
+
+    def _ended(self, event: Done | Died | Failed) -> None:
+        state, part = self.steps[event.step], event.part
+        if part in state.in_flight:
+            state.in_flight.discard(part)
+            self._in_flight[state.shape.group] -= 1
+        match event:
+            case Failed():
+                self.stopping = "failed"
+            case Died():
+                self._died(state, part)
+            case Done():
+                state.asked = False
+                state.ended.add(part)
+                if event.phase == "apply" or (event.phase == "run" and not state.shape.two_pass):
+                    self._final(event.step, part)
+
+    def _died(self, state: StepState, part: int) -> None:
+        state.deaths[part] += 1
+        if state.deaths[part] > _DEATHS_ALLOWED:
+            state.set_aside.add(part)
         else:
-            self.pending.appendleft(part)
+            state.ready.appendleft(part)
+
+    def _final(self, step: int, part: int) -> None:
+        self.steps[step].final.add(part)
+        for child in self.steps:
+            if child.shape.parent == step and not child.closed and part not in child.ended:
+                child.ready.append(part)
+
+    # -- what next --------------------------------------------------------------------------
 
     def _advance(self) -> list[Instruction]:
         if self.stopping:
-            return [] if self.in_flight else [End(self.stopping)]
-        submitted: list[Instruction] = []
-        while self.pending and len(self.in_flight) < self.slots:
-            part = self.pending.popleft()
-            self.in_flight.add(part)
-            submitted.append(Submit(self.step, self.phase, part))
-        if submitted or self.in_flight or self.pending:
-            return submitted
-        return self._phase_over()
+            return [] if self._busy() else [End(self.stopping)]
+        if all(state.closed for state in self.steps):
+            return [End("finished")]
+        if not self._staffed:
+            self._staffed = True
+            return [Staff()]
+        todo = self._next(in_turn=True)
+        if not todo and not self._busy() and (aside := self._set_aside()):
+            # Parts set aside keep their step from closing; whatever else can be done still is.
+            return self._next(in_turn=False) or [End("quarantined", aside)]
+        return todo
 
-    def _phase_over(self) -> list[Instruction]:
-        if self.quarantined:
-            return [End("quarantined", tuple(self.quarantined))]
-        if self.phase == "run" and self.shapes[self.step].two_pass:
-            self._enter("sketch", frozenset())
-            return self._advance()
-        if self.phase == "sketch":
-            return [Decide(self.step)]
-        return [Close(self.step)]
+    def _next(self, in_turn: bool) -> list[Instruction]:
+        """What the steps can do; later ones first, to finish rows that are under way."""
+        todo: list[Instruction] = []
+        for number, state in reversed(list(enumerate(self.steps))):
+            if not in_turn or self._has_turn(state.shape):
+                todo += self._next_of(number)
+        return todo
+
+    def _busy(self) -> bool:
+        return any(state.in_flight or state.asked for state in self.steps)
+
+    def _set_aside(self) -> tuple[tuple[int, int], ...]:
+        return tuple((i, part) for i, state in enumerate(self.steps) for part in state.set_aside)
+
+    def _next_of(self, number: int) -> list[Instruction]:
+        state = self.steps[number]
+        if state.closed or state.asked:
+            return []
+        if state.set_aside and self._may_give_up and state.phase == "run":
+            self._may_give_up -= 1
+            state.asked = True
+            return [GiveUp(number, state.set_aside.pop())]
+        if len(state.ended) == state.parts and not state.in_flight:
+            return self._phase_over(number)
+        return self._submit(number)
+
+    def _has_turn(self, shape: Shape) -> bool:
+        return all(
+            other.closed
+            for other in self.steps
+            if other.shape.group == shape.group and other.shape.turn < shape.turn
+        )
+
+    def _submit(self, number: int) -> list[Instruction]:
+        state, shape = self.steps[number], self.steps[number].shape
+        workers = self._workers[shape.group]
+        room = min(
+            workers * shape.lanes - len(state.in_flight),
+            workers * self._lanes[shape.group] - self._in_flight[shape.group],
+        )
+        submitted: list[Instruction] = []
+        while state.ready and len(submitted) < room:
+            part = state.ready.popleft()
+            state.in_flight.add(part)
+            submitted.append(Submit(number, state.phase, part, alone=state.deaths[part] > 0))
+        self._in_flight[shape.group] += len(submitted)
+        return submitted
+
+    def _phase_over(self, number: int) -> list[Instruction]:
+        state = self.steps[number]
+        if state.phase == "run" and state.shape.two_pass:
+            state.enter("sketch", range(state.parts))
+            return self._submit(number) if state.parts else self._ask(number, Decide(number))
+        if state.phase == "sketch":
+            return self._ask(number, Decide(number))
+        if state.phase == "pack":
+            return self._ask(number, Close(number))
+        return self._ask(number, Pack(number))
+
+    def _ask(self, number: int, question: Decide | Pack | Close) -> list[Instruction]:
+        """Ask once the parent is closed: until then some of its rows may still be taken back."""
+        parent = self.steps[number].shape.parent
+        if parent is not None and not self.steps[parent].closed:
+            return []
+        self.steps[number].asked = True
+        return [question]

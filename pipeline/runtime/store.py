@@ -1,196 +1,221 @@
-"""The work folder of one step: parts, their rejects, and manifests that say what is complete.
+"""The work folder of one step: its parts, and the manifest that says that all are there.
 
-    <out>/work/02-respond-1f2e3d4c5b6a/
-        layout.json             how the rows are cut into parts; decides what resuming means
-        part-00000.arrow        rows (Arrow IPC, zstd)
-        part-00000.rejects.arrow
-        part-00000.json         written last: rows, rejects, checksums. No manifest, no part.
+    <work>/02-respond-1f2e3d4c5b6a/
+        layout.json             how a source's rows are cut into parts; decides what resuming means
+        inputs/                 a source's raw records, until the step is complete
+        drafts/                 parts of a dataset-scope step before its decision
+        00000.part              a part, see `pipeline.runtime.partfile`; its existence commits it
         manifest.json           written when every part is there
+        segment-00000.parts     the parts of a complete step, many to a file, one after another
+        index                   where each part is: segment, offset, length (little-endian int64)
 
-A part whose files do not match its manifest is as good as missing and is made again.
+A part that is not whole is as good as missing and is made again.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.files import file_digest, read_json, write_atomic, write_json
-from schemas.batch import Reject
+from pipeline.folders import Folder, read_folder_json, write_folder_json
+from pipeline.runtime.partfile import (
+    TRAILER_BYTES,
+    Footer,
+    decode_footer,
+    encode_part,
+    footer_length,
+    is_whole,
+    rejects_of,
+    rows_of,
+)
+from pipeline.runtime.reports import PartReport, StepReport
+from schemas.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SEGMENT_BYTES = 64 * 2**20
+"""Parts are packed into files of up to this size; a larger part has a file of its own."""
+
 _SHORT_KEY = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What the models did for a part or a step."""
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    sampled_tokens: int = 0
-    engine_s: float = 0.0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.requests + other.requests,
-            self.prompt_tokens + other.prompt_tokens,
-            self.sampled_tokens + other.sampled_tokens,
-            self.engine_s + other.engine_s,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class PartReport:
-    """What one finished part came to.
-
-    Attributes:
-        rows_in, rows_out: rows before and after.
-        lost: rows turned away whole (not counting single answers).
-        rejects: every rejection by reason.
-        failed: rows lost because an engine could not serve them.
-    """
-
-    part: int
-    rows_in: int
-    rows_out: int
-    lost: int = 0
-    failed: int = 0
-    rejects: dict[str, int] = field(default_factory=dict)
-    usage: Usage = Usage()
-    seconds: float = 0.0
-    checksums: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> PartReport:
-        """Read back what `asdict` wrote."""
-        return cls(**{**value, "usage": Usage(**value["usage"])})
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """What one finished step came to: its parts, summed."""
-
-    rows_in: int
-    rows_out: int
-    lost: int
-    failed: int
-    rejects: dict[str, int]
-    usage: Usage
-    seconds: float
-
-    @classmethod
-    def of_parts(cls, parts: Sequence[PartReport]) -> StepReport:
-        """Sum the parts' reports."""
-        rejects: Counter[str] = Counter()
-        for part in parts:
-            rejects.update(part.rejects)
-        return cls(
-            rows_in=sum(part.rows_in for part in parts),
-            rows_out=sum(part.rows_out for part in parts),
-            lost=sum(part.lost for part in parts),
-            failed=sum(part.failed for part in parts),
-            rejects=dict(sorted(rejects.items())),
-            usage=sum((part.usage for part in parts), Usage()),
-            seconds=sum(part.seconds for part in parts),
-        )
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> StepReport:
-        """Read back what `asdict` wrote."""
-        return cls(**{**value, "usage": Usage(**value["usage"])})
+_PART = ".part"
+_PLACE = struct.Struct("<qqq")
 
 
 @dataclass(frozen=True, slots=True)
 class StepFolder:
     """The folder of one step, for one key. Picklable; opens files only when asked to."""
 
-    path: Path
+    folder: Folder
     key: str
 
     @classmethod
-    def at(cls, out: Path, index: int, name: str, key: str) -> StepFolder:
-        """The folder of step `name` with identity `key` in an output folder."""
-        return cls(out / "work" / f"{index:02d}-{name}-{key[:_SHORT_KEY]}", key)
+    def at(cls, work: Folder, index: int, name: str, key: str) -> StepFolder:
+        """The folder of step `name` with identity `key` in a work folder."""
+        return cls(work.child(f"{index:02d}-{name}-{key[:_SHORT_KEY]}"), key)
 
     def drafts(self) -> StepFolder:
         """Where a dataset-scope step keeps its parts before the decision over all of them."""
-        return StepFolder(self.path / "drafts", self.key)
+        return StepFolder(self.folder.child("drafts"), self.key)
 
-    def rows_path(self, part: int) -> Path:
-        """File of a part's rows."""
-        return self.path / f"part-{part:05d}.arrow"
+    def inputs(self) -> StepFolder:
+        """Where a source keeps the raw records of its parts."""
+        return StepFolder(self.folder.child("inputs"), self.key)
 
-    def rejects_path(self, part: int) -> Path:
-        """File of a part's rejects."""
-        return self.path / f"part-{part:05d}.rejects.arrow"
+    # -- parts ------------------------------------------------------------------------------
 
-    def input_path(self, part: int) -> Path:
-        """File of a source's raw records, kept until the step is complete."""
-        return self.path / f"input-{part:05d}.arrow"
+    def parts_there(self) -> list[int]:
+        """Parts that have a file of their own, whole or not."""
+        names = self.folder.names()
+        return sorted(int(name[: -len(_PART)]) for name in names if name.endswith(_PART))
 
-    def _part_manifest(self, part: int) -> Path:
-        return self.path / f"part-{part:05d}.json"
-
-    def commit(
-        self, report: PartReport, table: pa.Table, rejects: Sequence[Reject] | pa.Table
-    ) -> PartReport:
-        """Write a part, its manifest last; return the report with checksums."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        listed = reject_table(rejects) if isinstance(rejects, (list, tuple)) else rejects
-        paths = (self.rows_path(report.part), self.rejects_path(report.part))
-        for path, content in zip(paths, (table, listed), strict=True):
-            write_table(path, content)
-        checksums = {path.name: file_digest(path) for path in paths}
-        done = PartReport(**{**_fields(report), "checksums": checksums})
-        write_json(self._part_manifest(report.part), {"key": self.key, **asdict(done)})
-        return done
+    def commit(self, report: PartReport, rows: pa.Table, rejects: pa.Table) -> PartReport:
+        """Write a part; returns its report with the size on disk."""
+        pieces, nbytes = encode_part(self.key, report, rows, rejects)
+        self.folder.write(_part_name(report.part), pieces)
+        return replace(report, nbytes=nbytes)
 
     def committed(self, part: int) -> PartReport | None:
         """The report of a part as it was committed; None if it never was. Reads no rows."""
-        manifest = read_json(self._part_manifest(part))
-        if manifest is None or manifest.pop("key", None) != self.key:
-            return None
-        return PartReport.from_json(manifest)
+        found = self._footer(part)
+        return found[1].report if found else None
 
-    def part_report(self, part: int) -> PartReport | None:
-        """The report of a committed part; None if it is missing or its files changed since."""
-        report = self.committed(part)
-        if report is None:
+    def verified(self, part: int) -> PartReport | None:
+        """The report of a committed part; None if it is missing or no longer as it was written."""
+        found = self._footer(part)
+        if found is None:
             return None
-        for name, checksum in report.checksums.items():
-            path = self.path / name
-            if not path.exists() or file_digest(path) != checksum:
-                return None
-        return report
+        place, footer = found
+        return footer.report if is_whole(footer, self._body(place, footer)) else None
+
+    def read_rows(self, part: int) -> pa.Table:
+        """The rows of a part. Raises FileNotFoundError, or InputError if they are damaged."""
+        return rows_of(*self._checked(part))
+
+    def read_rejects(self, part: int) -> pa.Table:
+        """The rejects of a part. Raises FileNotFoundError, or InputError if they are damaged."""
+        return rejects_of(*self._checked(part))
 
     def discard(self, part: int) -> None:
-        """Forget a part, so that it will be made again."""
-        self._part_manifest(part).unlink(missing_ok=True)
+        """Forget a part that is not packed yet, so that it will be made again."""
+        self.folder.delete([_part_name(part)])
+
+    def _checked(self, part: int) -> tuple[Footer, memoryview]:
+        try:
+            found = self._read(part)
+        except FileNotFoundError:  # packed and deleted between two looks: now it is in a segment
+            found = self._read(part)
+        if found is None or not is_whole(*found):
+            raise InputError(
+                f"{self.folder.url}: part {part} is damaged. Run the same command again: it is "
+                "made anew."
+            )
+        return found
+
+    def _read(self, part: int) -> tuple[Footer, memoryview] | None:
+        found = self._read_footer(self._place(part))
+        return (found[1], self._body(*found)) if found else None
+
+    def _body(self, place: Place, footer: Footer) -> memoryview:
+        return self.folder.read(place.file, place.start, footer.body_bytes)
+
+    def _footer(self, part: int) -> tuple[Place, Footer] | None:
+        try:
+            return self._read_footer(self._place(part))
+        except FileNotFoundError:
+            return None
+
+    def _read_footer(self, place: Place) -> tuple[Place, Footer] | None:
+        end = place.start + place.length
+        if place.length < TRAILER_BYTES:
+            return None
+        length = footer_length(self.folder.read(place.file, end - TRAILER_BYTES, TRAILER_BYTES))
+        if length is None or length + TRAILER_BYTES > place.length:
+            return None
+        size = length + TRAILER_BYTES
+        footer = decode_footer(self.folder.read(place.file, end - size, size))
+        if footer is None or footer.key != self.key:
+            return None
+        report = replace(footer.report, nbytes=place.length)
+        return place, replace(footer, report=report)
+
+    def _place(self, part: int) -> Place:
+        """Where a part is: in a file of its own, or in a segment. Raises FileNotFoundError."""
+        name = _part_name(part)
+        try:
+            return Place(name, 0, self.folder.size(name))
+        except FileNotFoundError:
+            entry = self.folder.read("index", part * _PLACE.size, _PLACE.size)
+        if len(entry) != _PLACE.size:
+            raise FileNotFoundError(name)
+        segment, start, length = _PLACE.unpack(entry)
+        return Place(_segment_name(segment), start, length)
+
+    # -- the step ---------------------------------------------------------------------------
 
     def write_layout(self, sizes: Sequence[int]) -> None:
         """Record how many rows each part takes in. Written once every input is in place."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / "layout.json", {"key": self.key, "sizes": list(sizes)})
+        write_folder_json(self.folder, "layout.json", {"key": self.key, "sizes": list(sizes)})
 
     def layout(self) -> list[int] | None:
-        """Rows that each part takes in; None if the step was never opened."""
-        value = read_json(self.path / "layout.json")
+        """Rows that each part of a source takes in; None if it was never cut."""
+        value = read_folder_json(self.folder, "layout.json")
         return value["sizes"] if value and value.get("key") == self.key else None
 
-    def write_manifest(self, report: StepReport, parts: int, facts: dict[str, Any]) -> None:
-        """Declare the step complete."""
+    def pack(self, segment: int, parts: range) -> list[int]:
+        """Write a segment with these parts; returns their lengths. The parts stay where they are.
+
+        Raises:
+            InputError: a part is damaged.
+        """
+        pieces = []
+        for part in parts:
+            self._checked(part)
+            pieces.append(self.folder.read(_part_name(part)))
+        self.folder.write(_segment_name(segment), pieces)
+        return [len(piece) for piece in pieces]
+
+    def complete(
+        self, report: StepReport, segments: Sequence[Sequence[int]], facts: dict[str, Any]
+    ) -> None:
+        """Declare the step complete, its parts packed; delete what is no longer needed.
+
+        Args:
+            report: what the step came to.
+            segments: for each segment, the lengths of the parts in it, in order.
+            facts: what else the manifest is to say.
+        """
+        self.folder.write("index", [_PLACE.pack(*entry) for entry in _index(segments)])
+        parts = sum(map(len, segments))
         content = {"key": self.key, "parts": parts, "report": asdict(report), **facts}
-        write_json(self.path / "manifest.json", content)
+        write_folder_json(self.folder, "manifest.json", content)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Delete what a complete step no longer needs; also what a killed run left of it."""
+        names = self.folder.names()
+        self.folder.delete(name for name in names if name.endswith((_PART, ".tmp")))
+        for name in {"drafts", "inputs"} & set(names):
+            self.folder.child(name).clear()
+
+    def reopen(self) -> int:
+        """Take the step for incomplete, keeping the parts that are whole; counts the others."""
+        parts = range(self.n_parts())
+        whole = [part for part in parts if self.verified(part)]
+        for part in whole:
+            place = self._place(part)
+            self.folder.write(
+                _part_name(part), [self.folder.read(place.file, place.start, place.length)]
+            )
+        names = [name for name in self.folder.names() if name.startswith("segment-")]
+        self.folder.delete(["manifest.json", "index", *names])
+        return len(parts) - len(whole)
 
     def manifest(self) -> dict[str, Any] | None:
         """The manifest of a complete step with this key, else None."""
-        value = read_json(self.path / "manifest.json")
+        value = read_folder_json(self.folder, "manifest.json")
         return value if value and value.get("key") == self.key else None
 
     def report(self) -> StepReport | None:
@@ -199,58 +224,59 @@ class StepFolder:
         return StepReport.from_json(manifest["report"]) if manifest else None
 
     def intact(self) -> bool:
-        """True if the step is complete and every part still matches its checksums."""
+        """True if the step is complete and every part is as it was written."""
         return self.manifest() is not None and all(
-            self.part_report(part) for part in range(self._parts())
+            self.verified(part) for part in range(self.n_parts())
         )
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows of a complete step, part by part, in order."""
-        for part in range(self._parts()):
-            yield read_table(self.rows_path(part))
+        return (self.read_rows(part) for part in range(self.n_parts()))
 
     def rejects(self) -> Iterator[pa.Table]:
         """The rejects of a complete step, part by part, in order."""
-        for part in range(self._parts()):
-            yield read_table(self.rejects_path(part))
+        return (self.read_rejects(part) for part in range(self.n_parts()))
 
-    def _parts(self) -> int:
+    def n_parts(self) -> int:
+        """Parts of a complete step; 0 if it is not complete."""
         manifest = self.manifest()
         return int(manifest["parts"]) if manifest else 0
 
 
-def _fields(report: PartReport) -> dict[str, Any]:
-    return {name: getattr(report, name) for name in PartReport.__slots__}
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part is: `length` bytes of `file` from `start` on."""
+
+    file: str
+    start: int
+    length: int
 
 
-def reject_table(rejects: Sequence[Reject]) -> pa.Table:
-    """Rejects as an Arrow table; text that UTF-8 cannot hold is kept in escaped form."""
-    import pyarrow as pa
-
-    names = ("row_id", "code", "message", "raw", "response_id")
-    values = {name: [_storable(getattr(reject, name)) for reject in rejects] for name in names}
-    return pa.table(values, schema=pa.schema([(name, pa.string()) for name in names]))
-
-
-def _storable(text: str | None) -> str | None:
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write a table as one Arrow IPC file, atomically."""
-    import pyarrow as pa
-
-    def write(file: Any) -> None:
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
-        with pa.ipc.new_file(file, table.schema, options=options) as writer:
-            writer.write_table(table)
-
-    write_atomic(path, write)
+def packing(sizes: Sequence[int]) -> list[range]:
+    """Parts of these sizes in bytes, cut into runs of up to SEGMENT_BYTES, none of them empty."""
+    runs: list[range] = []
+    start, total = 0, 0
+    for part, size in enumerate(sizes):
+        if total and total + size > SEGMENT_BYTES:
+            runs.append(range(start, part))
+            start, total = part, 0
+        total += size
+    if sizes:
+        runs.append(range(start, len(sizes)))
+    return runs
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read a table back."""
-    import pyarrow as pa
+def _index(segments: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, int]]:
+    for number, lengths in enumerate(segments):
+        start = 0
+        for length in lengths:
+            yield number, start, length
+            start += length
 
-    with pa.memory_map(str(path)) as source:
-        return pa.ipc.open_file(source).read_all()
+
+def _part_name(part: int) -> str:
+    return f"{part:05d}{_PART}"
+
+
+def _segment_name(segment: int) -> str:
+    return f"segment-{segment:05d}.parts"

@@ -3,21 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.runtime.progress import duration
-from pipeline.runtime.store import StepReport
+from pipeline.runtime.console import duration
+from pipeline.runtime.reports import StepReport
+from pipeline.runtime.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """One step of the summary; `reused` if it was complete before this run."""
+    """One step of the summary; `reused` if it was complete before this run.
+
+    Attributes:
+        wall_s: from the first sign of work on it in this run to its end. Steps overlap, and parts
+            of a step do: their sum, like the sum of the models' time, may be more or less.
+        sampled_tokens: by this run, for parts that were committed.
+    """
 
     name: str
     report: StepReport
     reused: bool
+    wall_s: float | None = None
+    sampled_tokens: int = 0
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Tokens sampled for committed parts, per second of wall time; None if there are none."""
+        if not self.wall_s or not self.sampled_tokens:
+            return None
+        return self.sampled_tokens / self.wall_s
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        rate = self.tokens_per_s
+        return {
+            "step": self.name,
+            "reused": self.reused,
+            **asdict(self.report),
+            "wall_s": None if self.wall_s is None else round(self.wall_s, 3),
+            "tokens_per_s": None if rate is None else round(rate, 1),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +57,19 @@ class Summary:
     out: Path
     datasets: dict[str, int]
     """Rows by dataset config; empty while the run is not finished."""
+    repeated_tokens: int = 0
+    """Sampled for parts that were then lost, so sampled again; about, if a run was killed."""
+
+    def with_pace(self, tally: Tally, repeated_tokens: int) -> Summary:
+        """The same with what was seen while the run went."""
+        seen = {step.name: step for step in tally.steps if step.started is not None}
+        lines = [
+            replace(line, wall_s=step.wall_s(tally.clock()), sampled_tokens=step.kept_tokens)
+            if (step := seen.get(line.name))
+            else line
+            for line in self.steps
+        ]
+        return replace(self, steps=tuple(lines), repeated_tokens=repeated_tokens)
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
@@ -39,10 +79,8 @@ class Summary:
             "out": str(self.out),
             "dataset": str(self.out / "dataset") if self.datasets else None,
             "rows": self.datasets,
-            "steps": [
-                {"step": line.name, "reused": line.reused, **asdict(line.report)}
-                for line in self.steps
-            ],
+            "repeated_tokens": self.repeated_tokens,
+            "steps": [line.as_json() for line in self.steps],
         }
 
     def as_text(self) -> str:
@@ -52,6 +90,8 @@ class Summary:
         sampled = sum(line.report.usage.sampled_tokens for line in new)
         prompts = sum(line.report.usage.prompt_tokens for line in new)
         lines += [f"{sampled:,} tokens sampled, {prompts:,} read, in {duration(self.seconds)}"]
+        if self.repeated_tokens:
+            lines += [f"{self.repeated_tokens:,} tokens were sampled twice: their parts were lost"]
         if not new:
             lines += ["Nothing to do: every step was complete."]
         lines += [
@@ -66,7 +106,7 @@ class Summary:
 
 
 def _step_table(steps: Sequence[StepLine]) -> list[str]:
-    head = ("step", "in", "out", "rejects", "tokens", "time")
+    head = ("step", "in", "out", "rejects", "tokens", "tokens/s", "in models", "time")
     rows = [
         (
             line.name,
@@ -74,11 +114,19 @@ def _step_table(steps: Sequence[StepLine]) -> list[str]:
             f"{line.report.rows_out:,}",
             f"{sum(line.report.rejects.values()):,}",
             f"{line.report.usage.sampled_tokens:,}",
-            "done before" if line.reused else duration(line.report.seconds),
+            "-" if line.tokens_per_s is None else f"{line.tokens_per_s:,.0f}",
+            duration(line.report.usage.engine_s) if line.report.usage.requests else "-",
+            _time(line),
         )
         for line in steps
     ]
     return align(head, rows)
+
+
+def _time(line: StepLine) -> str:
+    if line.reused:
+        return "done before"
+    return "-" if line.wall_s is None else duration(line.wall_s)
 
 
 def _reject_table(steps: Sequence[StepLine]) -> list[str]:
@@ -93,9 +141,9 @@ def _reject_table(steps: Sequence[StepLine]) -> list[str]:
 def align(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a table: the first column to the left, numbers to the right."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    columns = [{row[i] for row in rows} - {"-"} for i in range(len(head))]
     numeric = [
-        bool(rows) and all(row[i].replace(",", "").isdigit() for row in rows)
-        for i in range(len(head))
+        bool(cells) and all(cell.replace(",", "").isdigit() for cell in cells) for cells in columns
     ]
 
     def line(cells: Sequence[str]) -> str:

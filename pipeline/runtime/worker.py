@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.engines.base import ModelSpec
 from pipeline.recipe.catalog import find_stage
-from pipeline.runtime.contract import check_survivors, project, settle
-from pipeline.runtime.model_pool import ModelPool, RunContext, Tell
-from pipeline.runtime.state import Phase
-from pipeline.runtime.store import PartReport, StepFolder, Usage, read_table, reject_table
-from schemas.batch import Batch
+from pipeline.runtime.contract import check_survivors, empty_output, project, settle
+from pipeline.runtime.model_pool import Meter, ModelPool, RunContext, Tell
+from pipeline.runtime.moves import Phase
+from pipeline.runtime.partfile import reject_table
+from pipeline.runtime.reports import PartReport, Usage
+from pipeline.runtime.store import StepFolder
+from schemas.batch import Batch, Reject
 from schemas.columns import ROW_ID
 from schemas.errors import ContractError, PrefmillError
 from schemas.ids import source_id
@@ -27,18 +29,17 @@ if TYPE_CHECKING:
 POOL = ModelPool()
 """The models open in this process. In a worker it outlives the part, so engines stay warm."""
 
-_ONE_PART_AT_A_TIME = threading.Lock()
-"""Guards POOL's hooks and counters, which belong to the part that is running."""
-
 
 @dataclass(frozen=True, slots=True)
 class PartTask:
-    """One part of one step, ready to travel.
+    """One part of one step, ready to travel. May be performed beside others in one process.
 
     Attributes:
         input: folder the rows come from; None for a source fed by position.
-        start, size: the source positions it covers; `size` is also the rows to expect.
+        start, size: for a source fed by position, the positions it covers.
         decision: for `apply`, what `decide` decided.
+        parts: for `pack`, the parts that go into file number `part`.
+        group: the workers that may do it, see `pipeline.runtime.fleet`.
     """
 
     step: str
@@ -46,13 +47,15 @@ class PartTask:
     config: StageConfig
     phase: Phase
     part: int
-    start: int
-    size: int
     recipe_seed: int
     folder: StepFolder
     input: StepFolder | None
+    start: int = 0
+    size: int = 0
     specs: dict[str, ModelSpec] = field(default_factory=dict)
     decision: Any = None
+    parts: range = range(0)
+    group: str = ""
 
     @property
     def id(self) -> str:
@@ -60,31 +63,65 @@ class PartTask:
         return f"{self.step}/{self.phase}/{self.part}"
 
 
+@functools.cache
+def _stage(name: str) -> Stage[Any]:
+    """Looked up once: to find a plugin, Python reads about every installed distribution."""
+    return find_stage(name)
+
+
 def perform(task: PartTask, tell: Tell) -> Any:
-    """Do one task. Returns a PartReport, or the sketch for phase `sketch`."""
-    stage = find_stage(task.stage)
-    if task.phase == "sketch":
-        assert stage.dataset_pass is not None
-        return stage.dataset_pass.sketch(_draft(task), task.config)
-    with _ONE_PART_AT_A_TIME:
-        return _run(task, stage, tell) if task.phase == "run" else _apply(task, stage)
+    """Do one task.
+
+    Returns a PartReport; for phase `sketch` the sketch, for `pack` the lengths of the parts.
+    """
+    stage = _stage(task.stage)
+    match task.phase:
+        case "run":
+            return _run(task, stage, tell)
+        case "sketch":
+            assert stage.dataset_pass is not None
+            return stage.dataset_pass.sketch(_draft(task), task.config)
+        case "apply":
+            return _apply(task, stage)
+        case "pack":
+            return task.folder.pack(task.part, task.parts)
+
+
+def give_up(task: PartTask) -> PartReport:
+    """Commit a part that kills its workers, all of its rows turned away."""
+    stage = _stage(task.stage)
+    incoming = _incoming(task)
+    message = f"part {task.part} of step `{task.step}` killed its worker twice and was given up"
+    rejects = [
+        Reject(row_id, "quarantined", message)
+        for row_id in incoming.column(ROW_ID.name).to_pylist()
+    ]
+    nothing = settle(incoming, Batch(empty_output(stage), tuple(rejects)), stage)
+    report = PartReport(
+        part=task.part,
+        rows_in=incoming.num_rows,
+        rows_out=0,
+        lost=incoming.num_rows,
+        rejects=dict(Counter(reject.code for reject in rejects)),
+    )
+    folder = task.folder.drafts() if stage.dataset_pass else task.folder
+    return folder.commit(report, nothing, reject_table(rejects))
 
 
 def _draft(task: PartTask) -> Batch:
-    return Batch(read_table(task.folder.drafts().rows_path(task.part)))
+    return Batch(task.folder.drafts().read_rows(task.part))
 
 
 def _run(task: PartTask, stage: Stage[Any], tell: Tell) -> PartReport:
     started = time.perf_counter()
     incoming = _incoming(task)
-    POOL.usage = Usage()
-    POOL.tell = lambda message: tell({"task": task.id, **message})
-    context = RunContext(task.step, task.recipe_seed, task.specs, POOL)
+    meter = Meter(lambda message: tell({"task": task.id, **message}))
+    context = RunContext(task.step, task.recipe_seed, task.specs, POOL, meter)
     outgoing = _guarded(task, stage, Batch(project(incoming, stage)), context)
     table = settle(incoming, outgoing, stage)
-    report = _report(task, incoming, Batch(table, outgoing.rejects), started)
+    report = _report(task, incoming, Batch(table, outgoing.rejects), started, meter.usage)
     folder = task.folder.drafts() if stage.dataset_pass else task.folder
-    return folder.commit(report, table, outgoing.rejects)
+    return folder.commit(report, table, reject_table(outgoing.rejects))
 
 
 def _guarded(task: PartTask, stage: Stage[Any], batch: Batch, context: RunContext) -> Batch:
@@ -102,13 +139,11 @@ def _guarded(task: PartTask, stage: Stage[Any], batch: Batch, context: RunContex
 def _incoming(task: PartTask) -> pa.Table:
     import pyarrow as pa
 
-    if task.input is None:
-        positions = range(task.start, task.start + task.size)
-        ids = [source_id(task.recipe_seed, task.step, position) for position in positions]
-        return pa.table({ROW_ID.name: pa.array(ids, type=pa.string())})
-    if task.input == task.folder:
-        return read_table(task.folder.input_path(task.part))
-    return read_table(task.input.rows_path(task.part))
+    if task.input is not None:
+        return task.input.read_rows(task.part)
+    positions = range(task.start, task.start + task.size)
+    ids = [source_id(task.recipe_seed, task.step, position) for position in positions]
+    return pa.table({ROW_ID.name: pa.array(ids, type=pa.string())})
 
 
 def _apply(task: PartTask, stage: Stage[Any]) -> PartReport:
@@ -123,7 +158,7 @@ def _apply(task: PartTask, stage: Stage[Any]) -> PartReport:
     check_survivors(draft.table, after, stage)
     first = drafts.committed(task.part)
     assert first is not None, "apply runs on committed drafts only"
-    second = _report(task, draft.table, after, started)
+    second = _report(task, draft.table, after, started, Usage())
     both = PartReport(
         part=task.part,
         rows_in=first.rows_in,
@@ -134,12 +169,13 @@ def _apply(task: PartTask, stage: Stage[Any]) -> PartReport:
         usage=first.usage,
         seconds=first.seconds + second.seconds,
     )
-    earlier = read_table(drafts.rejects_path(task.part))
-    rejects = pa.concat_tables([earlier, reject_table(after.rejects)])
+    rejects = pa.concat_tables([drafts.read_rejects(task.part), reject_table(after.rejects)])
     return task.folder.commit(both, after.table, rejects)
 
 
-def _report(task: PartTask, incoming: pa.Table, outgoing: Batch, started: float) -> PartReport:
+def _report(
+    task: PartTask, incoming: pa.Table, outgoing: Batch, started: float, usage: Usage
+) -> PartReport:
     whole = [reject for reject in outgoing.rejects if reject.response_id is None]
     return PartReport(
         part=task.part,
@@ -148,6 +184,6 @@ def _report(task: PartTask, incoming: pa.Table, outgoing: Batch, started: float)
         lost=len({reject.row_id for reject in whole}),
         failed=len({reject.row_id for reject in whole if is_engine_failure(reject)}),
         rejects=dict(Counter(reject.code for reject in outgoing.rejects)),
-        usage=POOL.usage if task.phase == "run" else Usage(),
+        usage=usage,
         seconds=time.perf_counter() - started,
     )

@@ -68,11 +68,12 @@ def test_imports_are_absolute_and_point_one_way(path: Path) -> None:
 
 ROOMS = {
     "files": set(),
+    "folders": {"files"},
     "recipe": set(),
     "inputs": {"files"},
     "engines": {"files"},
     "dataset": {"files"},
-    "runtime": {"files", "recipe", "inputs", "engines", "dataset"},
+    "runtime": {"files", "folders", "recipe", "inputs", "engines", "dataset"},
     "cli": {"recipe", "runtime"},
 }
 """The rooms of `pipeline/`, and the rooms that each may use."""
@@ -136,6 +137,11 @@ def test_check_loads_nothing_heavy() -> None:
 
 def test_stages_and_schema_load_nothing_heavy() -> None:
     assert not (loaded_by("stages") | loaded_by("schema")) & LIGHT_COMMANDS
+
+
+def test_plan_loads_no_engine_and_no_dask(tmp_path: Path) -> None:
+    loaded = loaded_by("plan", "configs/scripted.yaml", "--out", str(tmp_path))
+    assert not loaded & {"dask", "datasets", "distributed", "torch", "transformers", "vllm"}
 
 
 def test_the_checks_above_can_fail(tmp_path: Path) -> None:

@@ -1,271 +1,200 @@
-"""How well many workers are used while some are killed: `python -m tests.benchmarks.bench_scale`.
+"""Many workers, simulated: `python -m tests.benchmarks.bench_scale [WORKERS ...]`.
 
-Runs one recipe on 1, 2, 4, ... worker processes, with as many rows per worker each time. Engines
-are scripted and keep the pace of a GPU (`pipeline.engines.scripted_pace`), so what is measured is
-how the mill feeds them, on any machine. On the way a share of the workers is killed (SIGKILL) at
-random instants. The rows are compared with those of a run that was left in peace.
-
-    utilisation     tokens that were committed, of those that the engines could have made while
-                    they were up, from the first opened to the last request served
-    busy            slots held, of all slots, in that time: also by work that died with a worker
-
-Prints a Markdown table; with `--out DIR` also writes scale.md and scale.svg.
+Scripted engines sleep like GPUs: so many tokens per second with a full batch, answers of very
+different lengths, seconds to start. Workers are real Dask processes; a fifth of them is really
+killed on the way. For each number of workers (with rows in proportion): the share of the engines'
+time that went into answers that were kept, and rows lost or doubled.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
+import os
 import random
-import subprocess
+import signal
 import sys
 import tempfile
+import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
+from pipeline.folders import LocalFolder
+from pipeline.recipe.compile import compile_recipe
+from pipeline.recipe.recipe_io import read_recipe
+from pipeline.runtime.clusters import open_executor
+from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models
+from pipeline.runtime.listener import Listener
+from pipeline.runtime.reports import PartReport
+from pipeline.runtime.run import Runner
+from tests.benchmarks.staffed import staffed
 
-from tests.benchmarks.line_plot import line_plot
-from tests.support import run_recipe
+WORKERS = (1, 2, 4, 8, 16, 32)
+TOKENS_PER_S, SLOTS, STARTUP_S = 20_000, 64, 3.0
+SHORTEST, LONGEST = 60, 600
+SECONDS, PART_ROWS = 60.0, 256
+KILLED_SHARE = 0.2
+MEAN_TOKENS = 234  # of a logarithmic spread: (600 - 60) / ln(600 / 60)
 
-MAX_NUM_SEQS = 64
+SCRIPT = f"""
+answer_tokens: {{min: {SHORTEST}, max: {LONGEST}}}
+pace: {{tokens_per_s: {TOKENS_PER_S}, max_num_seqs: {SLOTS}, startup_s: {STARTUP_S}, record: true}}
+"""
 RECIPE = """
 name: scale
-seed: 11
-models:
-  policy: {{engine: scripted, model: script.yaml}}
+seed: 1
+models: {{policy: {{engine: scripted, model: script.yaml}}}}
 stages:
-  - {{stage: magpie, model: policy, rows: {rows}}}
-  - {{stage: respond, model: policy, n: 4}}
+  - {{stage: load_prompts, path: prompts.jsonl}}
+  - {{stage: respond, model: policy, n: 1, max_tokens: 1024}}
   - {{stage: judge, model: policy, mode: pairwise}}
-  - {{stage: pair, strategy: best_worst}}
+  - {{stage: pair}}
 export: [{{config: dpo}}]
 placement: {{workers: {workers}, part_rows: {part_rows}}}
 """
-ANSWER_TOKENS = "answer_tokens: {min: 32, max: 256}"
-"""In both scripts: it decides rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What is the same for all numbers of workers."""
+@dataclass
+class Watch(Listener):
+    """When generating began and ended, and what was lost on the way."""
 
-    rows_per_worker: int
-    part_rows: int
-    tokens_per_s: float
-    startup_s: float
-    kill_share: float
+    first: float = 0.0
+    last: float = 0.0
+    lost: int = 0
+    began: threading.Event = field(default_factory=threading.Event)
 
+    def tell(self, message: dict[str, Any]) -> None:
+        if "expect" in message and not self.first:
+            self.first = time.time()
+            self.began.set()
 
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What is known of one engine.
+    def part_done(self, step: KeyedStep, report: PartReport) -> None:
+        if step.number == 1:
+            self.last = time.time()
 
-    Attributes:
-        opened, seen, busy_until: seconds since the epoch.
-    """
-
-    pid: int
-    opened: float
-    seen: float
-    busy_until: float
-    busy_slot_s: float
-    closed: bool
+    def part_lost(self, step: KeyedStep, part: int, cause: str, again: bool) -> None:
+        self.lost += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+@dataclass
+class Reaper:
+    """Kills workers at random instants; remembers whom and when."""
+
+    marks: Path
+    count: int
+    deaths: dict[int, float] = field(default_factory=dict)
+
+    def work(self, watch: Watch) -> None:
+        dice = random.Random(self.count)
+        watch.began.wait()
+        instants = sorted(dice.uniform(0.1, 0.85) * SECONDS for _ in range(self.count))
+        for instant in instants:
+            time.sleep(max(0.0, watch.first + instant - time.time()))
+            alive = [pid for pid in engines(self.marks) if pid not in self.deaths]
+            victim = dice.choice(alive)
+            os.kill(victim, signal.SIGKILL)
+            self.deaths[victim] = time.time()
+
+
+def engines(marks: Path) -> dict[int, float]:
+    """When the engine of each process was opened."""
+    lines = (marks / "engines.jsonl").read_text().splitlines()
+    return {entry["pid"]: entry["opened"] for entry in map(json.loads, lines)}
+
+
+def measure(workers: int) -> dict[str, Any]:
     """One run."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = round(SECONDS * TOKENS_PER_S / MEAN_TOKENS) * workers
+        prompts = (json.dumps({"prompt": f"Question {n}?"}) for n in range(rows))
+        (folder / "prompts.jsonl").write_text("\n".join(prompts))
+        (folder / "script.yaml").write_text(SCRIPT)
+        text = RECIPE.format(workers=workers, part_rows=PART_ROWS)
+        (folder / "recipe.yaml").write_text(text)
+        plan = compile_recipe(read_recipe(folder / "recipe.yaml"))
+        specs = resolve_models(plan)
+        steps = key_steps(plan, specs, LocalFolder(folder / "work"))[:2]
+        shapes, fleet = staffed(plan, specs, steps)
+        watch = Watch()
+        reaper = Reaper(folder / "script.marks", round(KILLED_SHARE * workers))
+        thread = threading.Thread(target=reaper.work, args=(watch,), daemon=True)
+        thread.start()
+        started = time.time()
+        start = partial(open_executor, plan.recipe.placement, fleet, lambda: None)
+        Runner(plan, steps, shapes, start, watch, lambda: False).run()
+        ended = time.time()
+        tokens, ids = 0, []
+        for table in steps[1].folder.tables():
+            ids += table["row_id"].to_pylist()
+            tokens += sum(row[0]["n_tokens"] for row in table["responses"].to_pylist())
+        lives = engines(reaper.marks)
+        up_s = sum(
+            max(0.0, min(reaper.deaths.get(pid, watch.last), watch.last) - opened)
+            for pid, opened in lives.items()
+        )
+    return {
+        "workers": workers,
+        "rows": rows,
+        "killed": len(reaper.deaths),
+        "parts lost and done again": watch.lost,
+        "rows lost": rows - len(set(ids)),
+        "rows doubled": len(ids) - len(set(ids)),
+        "generating s": round(watch.last - watch.first, 1),
+        "whole run s": round(ended - started, 1),
+        "utilisation": round(tokens / (TOKENS_PER_S * up_s), 3),
+        "tokens/s": round(tokens / (watch.last - watch.first)),
+    }
 
-    workers: int
-    kills: int
-    rows: int
-    lost: int
-    doubled: int
-    wall_s: float
-    phase_s: float
-    utilisation: float
-    busy: float
 
+def plot(results: list[dict[str, Any]]) -> str:
+    """Tokens per second over workers beside the ideal, as an SVG of two lines."""
+    most = results[-1]["workers"] * TOKENS_PER_S
+    width, height, pad = 480, 260, 46
 
-def measure(folder: Path, workers: int, settings: Settings) -> Result:
-    """Run the recipe in peace and without pace, then paced on `workers` that are killed."""
-    peace, paced = folder / f"peace-{workers}", folder / f"paced-{workers}"
-    run_recipe(write_recipe(peace, 0, workers, settings), peace / "out")
-    recipe = write_recipe(paced, workers, workers, settings)
-    started = time.monotonic()
-    summary, killed_at = run_with_kills(recipe, workers, settings)
-    wall_s = time.monotonic() - started
-    found = engines(paced)
-    begin, end = min(e.opened for e in found), max(e.busy_until for e in found)
-    up_s = sum(up_time(engine, killed_at, begin, end) for engine in found)
-    expected, got = rows(peace / "out"), rows(paced / "out")
-    return Result(
-        workers=workers,
-        kills=len(killed_at),
-        rows=got.total(),
-        lost=(expected - got).total(),
-        doubled=(got - expected).total(),
-        wall_s=wall_s,
-        phase_s=end - begin,
-        utilisation=tokens(summary) / (settings.tokens_per_s * up_s),
-        busy=sum(engine.busy_slot_s for engine in found) / (MAX_NUM_SEQS * up_s),
+    def point(workers: int, rate: float) -> str:
+        x = pad + (width - 2 * pad) * workers / results[-1]["workers"]
+        y = height - pad - (height - 2 * pad) * rate / most
+        return f"{x:.0f},{y:.0f}"
+
+    ideal = " ".join(point(r["workers"], r["workers"] * TOKENS_PER_S) for r in results)
+    found = " ".join(point(r["workers"], r["tokens/s"]) for r in results)
+    marks = "".join(
+        f'<circle cx="{x}" cy="{y}" r="3" fill="#1f6feb"/>'
+        for x, y in (p.split(",") for p in found.split())
     )
-
-
-def write_recipe(folder: Path, workers: int, scale: int, settings: Settings) -> Path:
-    """A recipe and its script; without workers it runs in one process and has no pace."""
-    folder.mkdir()
-    pace = [ANSWER_TOKENS]
-    if workers:
-        pace += [f"tokens_per_s: {settings.tokens_per_s}", f"max_num_seqs: {MAX_NUM_SEQS}"]
-        pace += [f"startup_s: {settings.startup_s}", "record: true"]
-    (folder / "script.yaml").write_text(f"pace: {{{', '.join(pace)}}}\n")
-    rows = settings.rows_per_worker * scale
-    recipe = folder / "scale.yaml"
-    recipe.write_text(RECIPE.format(rows=rows, workers=workers, part_rows=settings.part_rows))
-    return recipe
-
-
-def run_with_kills(
-    recipe: Path, workers: int, settings: Settings
-) -> tuple[dict[str, Any], dict[int, float]]:
-    """The run's summary, and by process when it was killed, in seconds since the epoch."""
-    folder, killed_at = recipe.parent, dict[int, float]()
-    command = [sys.executable, "-m", "pipeline.cli.main", "run", str(recipe), "--json"]
-    with (
-        (folder / "summary.json").open("wb") as out,
-        (folder / "stderr").open("wb") as errors,
-        subprocess.Popen(
-            [*command, "--out", str(folder / "out")], stdout=out, stderr=errors
-        ) as process,
-    ):
-        try:
-            for instant_s in kill_instants(workers, settings):
-                if pid := wait_for_victim(process, folder, instant_s):
-                    psutil.Process(pid).kill()
-                    killed_at[pid] = time.time()
-            code = process.wait()
-        finally:
-            process.kill()
-    assert code == 0, (folder / "stderr").read_text()
-    return json.loads((folder / "summary.json").read_text()), killed_at
-
-
-def kill_instants(workers: int, settings: Settings) -> list[float]:
-    """Seconds after the first engine opened, spread over the time that full engines would need."""
-    # 5 answers and 12 judgements a row; the mean of a log-uniform length.
-    tokens_per_row = 5 * (256 - 32) / math.log(256 / 32) + 12
-    full_s = settings.rows_per_worker * tokens_per_row / settings.tokens_per_s
-    chance = random.Random(workers)
-    count = math.ceil(settings.kill_share * workers)
-    return sorted(chance.uniform(0.05, 0.95) * full_s for _ in range(count))
-
-
-def wait_for_victim(process: subprocess.Popen[bytes], folder: Path, instant_s: float) -> int | None:
-    """A worker with an open engine, at the instant or soon after; None if the run ended before."""
-    while process.poll() is None:
-        found = engines(folder)
-        if found and time.time() >= min(engine.opened for engine in found) + instant_s:
-            family = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
-            if alive := [e.pid for e in found if e.pid in family and not e.closed]:
-                return random.choice(alive)
-        time.sleep(0.05)
-    return None
-
-
-def engines(folder: Path) -> list[Engine]:
-    """The last that each engine noted."""
-    try:
-        lines = (folder / "script.yaml.marks" / "engines.jsonl").read_text().splitlines()
-    except FileNotFoundError:
-        return []
-    found = [Engine(**json.loads(line)) for line in lines]
-    return list({(engine.pid, engine.opened): engine for engine in found}.values())
-
-
-def up_time(engine: Engine, killed_at: dict[int, float], begin: float, end: float) -> float:
-    """Seconds of a phase that an engine was open; one that was not closed is up to the end."""
-    gone = killed_at.get(engine.pid, engine.seen if engine.closed else end)
-    return max(0.0, min(gone, end) - max(engine.opened, begin))
-
-
-def tokens(summary: dict[str, Any]) -> int:
-    """Tokens that the engines made for what was committed; a judgement is one."""
-    usages = [step["usage"] for step in summary["steps"]]
-    return sum(usage["sampled_tokens"] or usage["requests"] for usage in usages)
-
-
-def rows(out: Path) -> Counter[str]:
-    """The rows of the dataset, as often as they occur."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(out / "dataset" / "dpo")
-    return Counter(json.dumps(row, sort_keys=True) for row in table.to_pylist())
-
-
-HEADER = (
-    "| workers | killed | rows | lost | doubled | wall s | phase s | utilisation | busy |\n"
-    "|---|---|---|---|---|---|---|---|---|"
-)
-
-
-def line(result: Result) -> str:
-    """A result as a line of a Markdown table."""
-    r = result
+    ticks = "".join(
+        f'<text x="{point(r["workers"], 0).split(",")[0]}" y="{height - pad + 16}" '
+        f'text-anchor="middle">{r["workers"]}</text>'
+        for r in results[2:]
+    )
     return (
-        f"| {r.workers} | {r.kills} | {r.rows} | {r.lost} | {r.doubled} | {r.wall_s:.1f} "
-        f"| {r.phase_s:.1f} | {r.utilisation:.1%} | {r.busy:.1%} |"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="11" fill="#57606a">'
+        f'<rect width="{width}" height="{height}" fill="white"/>'
+        f'<polyline points="{ideal}" fill="none" stroke="#afb8c1" stroke-dasharray="4"/>'
+        f'<polyline points="{found}" fill="none" stroke="#1f6feb" stroke-width="2"/>{marks}{ticks}'
+        f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">workers</text>'
+        f'<text x="{pad}" y="{pad - 18}">tokens/s, of {most:,} possible (dashed)</text></svg>\n'
     )
 
 
-def plot(results: Sequence[Result], settings: Settings) -> str:
-    """The results as SVG."""
-    return line_plot(
-        f"Engines in use, {settings.kill_share:.0%} of the workers killed on the way",
-        "worker processes",
-        [result.workers for result in results],
-        {
-            "slots busy": [result.busy for result in results],
-            "utilisation: tokens committed": [result.utilisation for result in results],
-        },
-    )
-
-
-def arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])
-    parser.add_argument("--rows-per-worker", type=int, default=256)
-    parser.add_argument("--part-rows", type=int, default=32)
-    parser.add_argument("--tokens-per-s", type=float, default=2000.0, help="of each engine")
-    parser.add_argument("--startup-s", type=float, default=2.0, help="of each engine")
-    parser.add_argument("--kill-share", type=float, default=0.2, help="of the workers")
-    parser.add_argument("--out", type=Path, help="folder for scale.md and scale.svg")
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Measure, print and write; 1 if any row was lost or doubled."""
-    options = vars(arguments())
-    counts, out = options.pop("workers"), options.pop("out")
-    settings, results = Settings(**options), list[Result]()
-    print(HEADER)
-    with tempfile.TemporaryDirectory() as folder:
-        for workers in counts:
-            results.append(measure(Path(folder), workers, settings))
-            print(line(results[-1]), flush=True)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "scale.md").write_text("\n".join([HEADER, *map(line, results)]) + "\n")
-        (out / "scale.svg").write_text(plot(results, settings))
-    return int(any(result.lost or result.doubled for result in results))
+def main() -> None:
+    """Measure and print a table; the plot goes beside this file."""
+    counts = [int(word) for word in sys.argv[1:]] or list(WORKERS)
+    results = []
+    for workers in counts:
+        results.append(measure(workers))
+        print(results[-1], flush=True)
+    head = list(results[0])
+    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+    for result in results:
+        print("| " + " | ".join(f"{result[name]:,}" for name in head) + " |")
+    if counts == list(WORKERS):
+        (Path(__file__).parent / "scale.svg").write_text(plot(results))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,14 +5,20 @@ from __future__ import annotations
 import statistics
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 
-def in_turn(commands: Mapping[str, Sequence[str]], runs: int = 7) -> dict[str, list[float]]:
-    """Wall seconds of each command over `runs` rounds, after one round that is not counted."""
+def in_turn(
+    commands: Mapping[str, Sequence[str]], runs: int = 7, before: Callable[[], None] = lambda: None
+) -> dict[str, list[float]]:
+    """Wall seconds of each command over `runs` rounds, after one round that is not counted.
+
+    `before` is called before each command and not timed.
+    """
     times: dict[str, list[float]] = {name: [] for name in commands}
     for round_number in range(runs + 1):
         for name, command in commands.items():
+            before()
             started = time.perf_counter()
             subprocess.run(command, check=True, capture_output=True)
             if round_number:

@@ -1,27 +1,39 @@
-"""Tasks in this process and in real Dask workers."""
+"""Tasks in this process and in real Dask workers of our own."""
+
+from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
-from pipeline.engines.resolve import resolve_model
-from pipeline.runtime import executors
-from pipeline.runtime.executors import DaskExecutor, Executor, InlineExecutor, Outcome
-from pipeline.runtime.store import PartReport, StepFolder
-from pipeline.runtime.worker import PartTask
+from pipeline.folders import LocalFolder
+from pipeline.runtime import dask_executor
+from pipeline.runtime.clusters import open_executor
+from pipeline.runtime.dask_executor import DaskExecutor
+from pipeline.runtime.executors import Executor, InlineExecutor
+from pipeline.runtime.fleet import Fleet, Seat
+from pipeline.runtime.reports import PartReport
+from pipeline.runtime.roster import Left
+from pipeline.runtime.store import StepFolder
 from schemas.errors import InputError
-from schemas.recipe import ModelEntry, ModelPlacement
-from stages.magpie import Config as MagpieConfig
+from schemas.recipe import Placement
+from tests.faults.dask_support import (
+    Told,
+    assert_gone,
+    begun,
+    family,
+    held_task,
+    let_go,
+    outcome_of,
+    perform_or_hold,
+    task,
+)
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
-
-Told = list[dict[str, Any]]
 
 
 @pytest.fixture
@@ -29,63 +41,45 @@ def told() -> Told:
     return []
 
 
+@pytest.fixture
+def holding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_executor, "perform_on_worker", perform_or_hold)
+
+
+@contextmanager
+def local(told: Told, *seats: Seat, lanes: dict[str, int] | None = None) -> Iterator[Executor]:
+    """An executor over workers of its own; all that it started is gone at the end."""
+    fleet = Fleet(seats or (Seat("only"),), lanes or {"": 1})
+    executor = open_executor(Placement(), fleet, lambda: None, told.append)
+    try:
+        yield executor
+    finally:
+        started = family()
+        executor.close()
+        assert_gone(started)
+
+
 @pytest.fixture(params=["inline", "dask"])
 def executor(request: pytest.FixtureRequest, told: Told) -> Iterator[Executor]:
-    makers: dict[str, Callable[[], Executor]] = {
-        "inline": lambda: InlineExecutor(told.append),
-        "dask": lambda: DaskExecutor(1, told.append),
-    }
-    made = makers[request.param]()
-    yield made
-    made.close()
-
-
-def task(folder: Path, stage: str = "magpie", part: int = 0) -> PartTask:
-    entry = ModelEntry(model="echo", engine="scripted")
-    spec = resolve_model("policy", entry, ModelPlacement(), folder)
-    return PartTask(
-        step="magpie",
-        stage=stage,
-        config=MagpieConfig(model="policy", rows=4),
-        phase="run",
-        part=part,
-        start=0,
-        size=4,
-        recipe_seed=7,
-        folder=StepFolder(folder / "step", "key"),
-        input=None,
-        specs={"policy": spec},
-    )
-
-
-def workers_here() -> list[psutil.Process]:
-    """The processes below this one, without multiprocessing's tracker, which lives as long as it.
-
-    One that is gone already cannot be asked for its command.
-    """
-    family = []
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if "resource_tracker" not in " ".join(process.cmdline()):
-                family.append(process)
-    return family
-
-
-def outcome_of(executor: Executor) -> Outcome:
-    while (outcome := executor.wait(1.0)) is None:
-        pass
-    return outcome
+    if request.param == "dask":
+        with local(told) as made:
+            yield made
+    else:
+        made = open_executor(Placement(workers=0), Fleet(), lambda: None, told.append)
+        yield made
+        made.close()
 
 
 def test_a_task_commits_its_part_and_reports_it(
     executor: Executor, told: Told, tmp_path: Path
 ) -> None:
+    assert executor.workers() == {"": 1}
     executor.submit(task(tmp_path))
     outcome = outcome_of(executor)
     assert outcome.error is None
     assert isinstance(outcome.value, PartReport)
     assert outcome.value.rows_in == 4
-    assert StepFolder(tmp_path / "step", "key").drafts().part_report(0) == outcome.value
+    assert StepFolder(LocalFolder(tmp_path / "step"), "key").drafts().verified(0) == outcome.value
     if isinstance(executor, InlineExecutor):  # from a worker, messages may come later than results
         assert {"task": "magpie/run/0", "expect": 4} in told
 
@@ -98,36 +92,123 @@ def test_an_error_comes_back_as_it_was(executor: Executor, tmp_path: Path) -> No
     assert not outcome.died
 
 
-def test_a_worker_that_dies_is_told_replaced_and_leaves_nothing(tmp_path: Path, told: Told) -> None:
-    executor = DaskExecutor(1, told.append)
-    try:
-        (pid,) = executor._client.run(os.getpid).values()
-        # A worker that is stopped cannot finish the task before it is killed.
-        os.kill(pid, signal.SIGSTOP)
-        executor.submit(task(tmp_path))
-        assert executor.wait(0.5) is None
-        os.kill(pid, signal.SIGKILL)
-        assert outcome_of(executor).died
-        executor.submit(task(tmp_path))
-        assert outcome_of(executor).error is None
-        family = workers_here()
-    finally:
-        executor.close()
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert not alive
-
-
-@pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "hung"])
-def test_a_worker_that_cannot_answer_does_not_keep_the_executor_from_closing(
-    harm: signal.Signals, told: Told, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("holding")
+def test_what_a_dead_worker_had_in_hand_is_told_once_and_what_waited_is_not_blamed(
+    told: Told, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(executors, "_CLOSE_TIMEOUT_S", 1)
-    executor = DaskExecutor(1, told.append)
-    (pid,) = executor._client.run(os.getpid).values()
-    family = workers_here()
-    try:
+    with local(told, lanes={"": 2}) as executor:
+        for part in range(4):
+            executor.submit(held_task(tmp_path, part))
+        pid = begun(executor, tmp_path, 0)
+        assert begun(executor, tmp_path, 1) == pid
+        os.kill(pid, signal.SIGKILL)
+        dead = [outcome_of(executor) for _ in range(2)]
+        assert [outcome.died for outcome in dead] == [True, True]
+        assert {outcome.task.part for outcome in dead} == {0, 1}
+        # The nanny has another worker by now, or soon, for those that waited.
+        assert begun(executor, tmp_path, 2) != pid
+        let_go(tmp_path, 2, 3)
+        rest = [outcome_of(executor) for _ in range(2)]
+        assert {outcome.value for outcome in rest} == {2, 3}
+        assert executor.wait(0.2) is None, "no task has two outcomes"
+        assert executor.workers() == {"": 1}
+
+
+@pytest.mark.usefixtures("holding")
+def test_a_task_that_never_reached_its_worker_is_given_to_another(
+    told: Told, tmp_path: Path
+) -> None:
+    with local(told) as executor:
+        assert isinstance(executor, DaskExecutor)
+        executor.submit(held_task(tmp_path, 0))
+        begun(executor, tmp_path, 0)
+        # A worker that is gone already, which nobody has told us yet.
+        executor._assignment.join("tcp://127.0.0.1:1", "", 1)
+        executor.submit(held_task(tmp_path, 1))
+        executor._inbox.put(Left("tcp://127.0.0.1:1", frozenset()))
+        let_go(tmp_path, 0, 1)
+        assert [outcome_of(executor).value for _ in range(2)] == [0, 1]
+
+
+@pytest.mark.usefixtures("holding")
+def test_workers_leave_ctrl_c_to_us(told: Told, tmp_path: Path) -> None:
+    with local(told) as executor:
+        executor.submit(held_task(tmp_path, 0))
+        os.kill(begun(executor, tmp_path, 0), signal.SIGINT)
+        assert executor.wait(0.3) is None
+        let_go(tmp_path, 0)
+        assert outcome_of(executor).value == 0
+
+
+@pytest.mark.usefixtures("holding")
+def test_a_task_that_is_to_be_alone_is_alone_and_the_other_worker_goes_on(
+    told: Told, tmp_path: Path
+) -> None:
+    with local(told, Seat("a"), Seat("b"), lanes={"": 2}) as executor:
+        for part in range(4):
+            executor.submit(held_task(tmp_path, part))
+        pids = [begun(executor, tmp_path, part) for part in range(4)]
+        executor.submit(held_task(tmp_path, 4), alone=True)
+        executor.submit(held_task(tmp_path, 5))
+        first = [part for part in range(4) if pids[part] == pids[0]]
+        let_go(tmp_path, *first)
+        assert {outcome_of(executor).value for _ in first} == set(first)
+        assert begun(executor, tmp_path, 4) == pids[0]
+        assert executor.wait(0.3) is None
+        assert not (tmp_path / "begun-5").exists(), "one lane is free, beside the one alone"
+        (second, other) = [part for part in range(4) if part not in first]
+        let_go(tmp_path, second)
+        assert outcome_of(executor).value == second
+        assert begun(executor, tmp_path, 5) == pids[second]
+        let_go(tmp_path, 4, 5, other)
+        assert {outcome_of(executor).value for _ in range(3)} == {4, 5, other}
+
+
+@pytest.mark.usefixtures("holding")
+def test_tasks_go_to_workers_of_their_group_with_its_environment(
+    told: Told, tmp_path: Path
+) -> None:
+    seats = (Seat("w"), Seat("j", group="judge", env={"PREFMILL_TEST": "of the judge"}))
+    with local(told, *seats, lanes={"": 1, "judge": 2}) as executor:
+        assert executor.workers() == {"": 1, "judge": 1}
+        for part in range(3):
+            executor.submit(held_task(tmp_path, part, group="judge"))
+        executor.submit(held_task(tmp_path, 3))
+        judge, worker = begun(executor, tmp_path, 0), begun(executor, tmp_path, 3)
+        assert begun(executor, tmp_path, 1) == judge != worker
+        assert (tmp_path / "begun-0").read_text() == f"{judge} of the judge"
+        assert (tmp_path / "begun-3").read_text() == f"{worker} None"
+        assert not (tmp_path / "begun-2").exists(), "though the other worker has a lane"
+        let_go(tmp_path, *range(4))
+        assert {outcome_of(executor).value for _ in range(4)} == set(range(4))
+
+
+def test_a_group_whose_workers_do_not_come_is_named(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with local(told) as executor:
+        monkeypatch.setattr(dask_executor, "_PATIENCE_S", 0.05)
+        executor.submit(task(tmp_path, group="judge"))
+        assert executor.wait(0.1) is None
+        with pytest.raises(InputError, match="no workers for model `judge`"):
+            executor.wait(0.1)
+
+
+@pytest.mark.usefixtures("holding")
+@pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "hung"])
+@pytest.mark.parametrize("busy", [True, False], ids=["busy", "idle"])
+def test_a_worker_that_cannot_answer_does_not_keep_the_executor_from_closing(
+    harm: signal.Signals,
+    busy: bool,
+    told: Told,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask_executor, "_CLOSE_TIMEOUT_S", 1)
+    with local(told) as executor:
+        executor.submit(held_task(tmp_path, 0))
+        pid = begun(executor, tmp_path, 0)
+        if not busy:
+            let_go(tmp_path, 0)
+            assert outcome_of(executor).value == 0
         os.kill(pid, harm)
-    finally:
-        executor.close()
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert not alive

@@ -1,17 +1,23 @@
 """Real processes that really die: nothing is lost, doubled or left behind."""
 
+import random
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+
+from tests.faults.processes import (
+    assert_gone,
+    dataset_files,
+    family_of,
+    finish,
+    running,
+    said,
+    wait_for_parts,
+    workers_of,
+)
 
 RECIPE = """
 name: kills
@@ -25,10 +31,13 @@ stages:
   - {stage: pair, strategy: best_worst}
 export:
   - {config: dpo, layout: trl}
-placement: {workers: 2, part_rows: 5}
+  - {config: kto, layout: trl}
+placement: {workers: 2, part_rows: 2}
 """
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+Files = dict[str, bytes]
 
 
 @pytest.fixture
@@ -38,90 +47,67 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-@contextmanager
-def running(recipe: Path, out: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A run as a process of its own, gone when the block ends; its errors go to a file."""
-    command = [sys.executable, "-m", "pipeline.cli.main", "run", str(recipe), "--out", str(out)]
-    with (
-        errors_of(out).open("wb") as errors,
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def errors_of(out: Path) -> Path:
-    return out.with_suffix(".stderr")
-
-
-def finish(recipe: Path, out: Path) -> pa.Table:
-    with running(recipe, out) as process:
-        assert process.wait(timeout=120) == 0, errors_of(out).read_text()
-    return pq.read_table(out / "dataset" / "dpo")
-
-
-def wait_for_parts(out: Path, n: int, process: subprocess.Popen[bytes]) -> None:
-    """Until n parts are committed: a place in the work, not a time."""
-    deadline = time.monotonic() + 60
-    while len(list(out.glob("work/*/**/part-*.json"))) < n:
-        assert process.poll() is None, "the run ended before it was to be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("undisturbed")
     path = folder / "kills.yaml"
     path.write_text(RECIPE)
     return finish(path, folder / "out")
 
 
-@pytest.mark.parametrize("parts", [1, 14, 30])
-def test_a_killed_run_resumes_to_the_same_rows_and_leaves_no_process(
-    recipe: Path, tmp_path: Path, undisturbed: pa.Table, parts: int
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_killed_at_random_instants_ends_in_the_same_bytes(
+    recipe: Path, tmp_path: Path, undisturbed: Files, seed: int
+) -> None:
+    """Twenty kills over the four seeds, wherever they hit: starting, working, packing, writing."""
+    dice = random.Random(seed)
+    out = tmp_path / "out"
+    for _ in range(5):
+        with running(recipe, out) as process:
+            time.sleep(dice.uniform(0.3, 3.5))  # a point in time is what is tried here
+            family = family_of(process)
+            process.kill()
+        assert_gone(family)
+    assert finish(recipe, out) == undisturbed
+
+
+@pytest.mark.parametrize("parts", [1, 40, 90])
+def test_a_run_killed_in_the_middle_of_the_work_resumes(
+    recipe: Path, tmp_path: Path, undisturbed: Files, parts: int
 ) -> None:
     out = tmp_path / "out"
     with running(recipe, out) as process:
         wait_for_parts(out, parts, process)
-        family = psutil.Process(process.pid).children(recursive=True)
+        family = family_of(process)
         process.kill()
-    _, alive = psutil.wait_procs(family, timeout=30)
-    assert not alive, "workers outlived the run"
-    assert finish(recipe, out).equals(undisturbed)
+    assert_gone(family)
+    assert finish(recipe, out) == undisturbed
 
 
-def is_worker(process: psutil.Process) -> bool:
-    command = " ".join(process.cmdline())
-    return "dask worker" in command or "spawn_main" in command
-
-
-def test_a_killed_worker_costs_nothing_but_its_part(
-    recipe: Path, tmp_path: Path, undisturbed: pa.Table
+def test_killed_workers_cost_nothing_but_what_they_had_in_hand(
+    recipe: Path, tmp_path: Path, undisturbed: Files
 ) -> None:
     out = tmp_path / "out"
     with running(recipe, out) as process:
-        wait_for_parts(out, 2, process)
-        workers = filter(is_worker, psutil.Process(process.pid).children(recursive=True))
-        next(workers).kill()
-        assert process.wait(timeout=120) == 0, errors_of(out).read_text()
-    assert "Traceback" not in errors_of(out).read_text()
-    assert pq.read_table(out / "dataset" / "dpo").equals(undisturbed)
+        for parts in (2, 60):
+            wait_for_parts(out, parts, process)
+            workers_of(process)[0].kill()
+        assert process.wait(timeout=120) == 0, said(out)
+    assert "Traceback" not in said(out)
+    assert dataset_files(out) == undisturbed
 
 
 def test_ctrl_c_finishes_what_is_in_flight_exits_130_and_resumes(
-    recipe: Path, tmp_path: Path, undisturbed: pa.Table
+    recipe: Path, tmp_path: Path, undisturbed: Files
 ) -> None:
     out = tmp_path / "out"
     with running(recipe, out) as process:
         wait_for_parts(out, 3, process)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130, errors_of(out).read_text()
-    assert "Traceback" not in errors_of(out).read_text()
+        assert process.wait(timeout=60) == 130, said(out)
+    assert "Traceback" not in said(out)
     assert not (out / "dataset").exists()
-    assert finish(recipe, out).equals(undisturbed)
+    assert finish(recipe, out) == undisturbed
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.3, 0.8, 1.5])
@@ -132,7 +118,28 @@ def test_ctrl_c_at_any_point_ends_in_order(recipe: Path, tmp_path: Path, delay_s
         time.sleep(0.15 + delay_s)  # a point in time is what is tried here
         process.send_signal(signal.SIGINT)
         code = process.wait(timeout=60)
-    assert code in (130, 0, -signal.SIGINT), errors_of(out).read_text()
+    assert code in (130, 0, -signal.SIGINT), said(out)
     if code != -signal.SIGINT:  # before main() took over, Python itself ends the process
-        assert "Traceback" not in errors_of(out).read_text()
+        assert "Traceback" not in said(out)
     finish(recipe, out)
+
+
+def test_ctrl_c_twice_stops_at_once_and_leaves_no_process(tmp_path: Path) -> None:
+    """The answers in hand would take a minute."""
+    (tmp_path / "slow.yaml").write_text("pace: {tokens_per_s: 1, max_num_seqs: 4}")
+    recipe = tmp_path / "kills.yaml"
+    recipe.write_text(RECIPE.replace("model: echo", "model: slow.yaml"))
+    out = tmp_path / "out"
+    with running(recipe, out) as process:
+        while not workers_of(process):
+            time.sleep(0.05)
+        time.sleep(3)  # until the engine is at work
+        family = family_of(process)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=45) == 130, said(out)
+    assert_gone(family)
+    assert "stopped at once" in said(out)
+    assert "Traceback" not in said(out)

@@ -36,7 +36,7 @@ def ask(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_killed_process_is_gone_and_the_next_one_lives(tmp_path: Path) -> None:
-    script = "faults: [{match: poison, kill: true, times: 2}]"
+    script = "faults: [{match: poison, effect: kill, times: 2}]"
     (tmp_path / "script.yaml").write_text(script)
     texts = ("hello", "poison", "poison", "poison")
     ends = [ask(tmp_path, text) for text in texts]
@@ -45,6 +45,6 @@ def test_a_killed_process_is_gone_and_the_next_one_lives(tmp_path: Path) -> None
 
 
 def test_a_random_kill_strikes_in_the_midst_of_waiting(tmp_path: Path) -> None:
-    script = "{pace: {tokens_per_s: 0.001}, faults: [{every_s: 0.01, kill: true}]}"
+    script = "{pace: {tokens_per_s: 0.001}, faults: [{every_s: 0.01, effect: kill}]}"
     (tmp_path / "script.yaml").write_text(script)
     assert ask(tmp_path, "hello").returncode == -signal.SIGKILL

@@ -141,9 +141,22 @@ def test_resume_always_needs_something_to_resume(
 def test_resume_never_starts_afresh(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_json(capsys, out)
     before = files_of(out)
-    again = run_json(capsys, out, "--resume", "never")
+    assert main(["run", str(SCRIPTED), "--out", str(out), "--resume", "never"]) == 2
+    assert "Add --overwrite" in capsys.readouterr().err
+    assert all(step["reused"] for step in run_json(capsys, out)["steps"]), "nothing was lost"
+    again = run_json(capsys, out, "--resume", "never", "--overwrite")
     assert not any(step["reused"] for step in again["steps"])
     assert files_of(out) == before
+
+
+def test_work_of_a_newer_prefmill_is_left_alone(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_json(capsys, out)
+    content = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(content | {"format": 99}))
+    assert main(["run", str(SCRIPTED), "--out", str(out)]) == 2
+    assert "written by a newer prefmill (work format 99" in capsys.readouterr().err
 
 
 def test_a_failed_gate_writes_no_dataset_and_keeps_the_last(
@@ -220,8 +233,9 @@ def test_a_damaged_source_is_mended_as_it_was_cut(
     )
     run_json(capsys, out, "--set", "placement.part_rows=4", recipe=recipe)
     before = files_of(out)
-    (part,) = out.glob("work/00-load_prompts-*/part-00001.arrow")
-    part.write_bytes(b"")
+    (packed,) = out.glob("work/00-load_prompts-*/segment-00000.parts")
+    content = packed.read_bytes()
+    packed.write_bytes(content[: len(content) // 2])
     run_json(capsys, out, "--set", "placement.part_rows=100", recipe=recipe)
     assert files_of(out) == before
-    assert part.stat().st_size > 0
+    assert packed.stat().st_size > len(content) // 2

@@ -1,10 +1,12 @@
 """Stages with two models, which take turns in one worker; and the one-model contrast."""
 
+import json
 from typing import Any
 
 import pytest
 
-from pipeline.runtime.store import read_table
+from pipeline.folders import LocalFolder
+from pipeline.runtime.store import StepFolder
 from tests.support import run_recipe
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -31,8 +33,10 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("two")
     (folder / "two.yaml").write_text(RECIPE)
     run_recipe(folder / "two.yaml", folder / "out")
-    (part,) = (folder / "out").glob("work/*-principle-*/part-00000.arrow")
-    found: list[dict[str, Any]] = read_table(part).to_pylist()
+    (step,) = (folder / "out").glob("work/*-principle-*")
+    key = json.loads((step / "manifest.json").read_text())["key"]
+    (table,) = StepFolder(LocalFolder(step), key).tables()
+    found: list[dict[str, Any]] = table.to_pylist()
     return found
 
 

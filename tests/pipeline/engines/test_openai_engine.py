@@ -139,6 +139,7 @@ def test_a_secret_in_the_address_is_refused_and_not_repeated(url: str) -> None:
 def test_a_tokenizer_decides_the_endpoint(entry: Json, capabilities: frozenset[str]) -> None:
     spec = resolved("http://host/v1", entry=entry)
     assert spec.capabilities == capabilities
+    assert spec.continuous
     assert pickle.loads(pickle.dumps(spec)) == spec
 
 

@@ -99,3 +99,9 @@ def test_running_a_models_own_code_is_said_aloud(folder: Path) -> None:
     assert any("runs Python code that comes with m" in note for note in notes)
     plain = resolve_model("policy", ModelEntry(model="m"), ModelPlacement(), folder)
     assert plain.notes == ()
+
+
+def test_only_vllm_is_fed_continuously(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolve_model("policy", AUTO, ModelPlacement(), folder).continuous
+    install(monkeypatch, **TRANSFORMERS)
+    assert not resolve_model("policy", AUTO, ModelPlacement(), folder).continuous

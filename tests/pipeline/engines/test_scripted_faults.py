@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.engines.base import LoadedModel, no_progress
 from pipeline.engines.scripted import ScriptedGenerator, open_scripted, resolve_scripted
-from pipeline.engines.scripted_faults import Faults
 from schemas.errors import EngineDied, InputError
 from schemas.models import Failure, GenerateRequest, Prompt, Sampling, ScoreRequest
 from schemas.recipe import ModelEntry, ModelPlacement
@@ -54,65 +53,6 @@ def in_background(work: Callable[[], object]) -> tuple[threading.Event, list[Bas
     return ended, raised
 
 
-# -- at numbered requests
-
-
-def test_planned_requests_fail_and_others_do_not() -> None:
-    generator = ScriptedGenerator(faults=Faults(fail={2: "timeout", 3: "rate_limit"}))
-    first = generator.generate([ask("a"), ask("b")])
-    (third,) = generator.score([ScoreRequest("s", Prompt("c"), "d")])
-    found = [getattr(result, "kind", None) for result in (*first, third)]
-    assert found == [None, "timeout", "rate_limit"]
-
-
-@pytest.mark.usefixtures("hasty_threads")
-def test_threads_count_their_requests_together() -> None:
-    everyone = threading.Barrier(8)
-    generator = ScriptedGenerator(faults=Faults(fail=dict.fromkeys(range(1, 4001), "timeout")))
-    results: list[object] = []
-
-    def call() -> None:
-        everyone.wait()
-        results.extend(generator.generate([ask("a")] * 500))
-
-    threads = [threading.Thread(target=call) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    messages = {result.message for result in results if isinstance(result, Failure)}
-    assert messages == {f"request {n} was planned to fail" for n in range(1, 4001)}
-
-
-def test_a_planned_death_raises_for_good() -> None:
-    generator = ScriptedGenerator(faults=Faults(die_at=frozenset({2})))
-    assert generator.generate([ask("a")])
-    for _ in range(2):
-        with pytest.raises(EngineDied, match="request 2"):
-            generator.generate([ask("b")])
-
-
-def test_a_hanging_request_waits_for_its_event() -> None:
-    faults = Faults(hang_at=frozenset({1}))
-    generator = ScriptedGenerator(faults=faults)
-    ended, raised = in_background(lambda: generator.generate([ask("a")]))
-    assert not ended.wait(0.02)
-    faults.resume.set()
-    assert ended.wait(30)
-    assert not raised
-
-
-def test_a_closed_engine_answers_no_more() -> None:
-    generator = ScriptedGenerator()
-    generator.close()
-    generator.close()
-    with pytest.raises(EngineDied, match="closed"):
-        generator.generate([ask("a")])
-
-
-# -- of a script
-
-
 def test_requests_with_the_prompt_fail(tmp_path: Path) -> None:
     model = opened(
         tmp_path,
@@ -155,21 +95,23 @@ def test_threads_share_the_occurrences(tmp_path: Path) -> None:
 
 
 def test_a_dead_engine_is_dead_for_everyone_and_a_new_one_works(tmp_path: Path) -> None:
-    script = "{pace: {tokens_per_s: 1}, faults: [{match: poison, die: true, times: 1}]}"
+    script = "{pace: {tokens_per_s: 1}, faults: [{match: poison, effect: die, times: 1}]}"
     model = opened(tmp_path, script)
     ended, raised = in_background(lambda: kinds(model, "waits for minutes"))
-    with pytest.raises(EngineDied, match="fault-0 of its script"):
+    with pytest.raises(EngineDied, match="as planned: fault-0"):
         kinds(model, "poison")
     assert ended.wait(30)
     assert isinstance(raised[0], EngineDied)
-    assert kinds(opened(tmp_path, script.replace("tokens_per_s: 1", "")), "poison") == [None]
+    assert kinds(opened(tmp_path, script.replace("1}, faults", "10_000}, faults")), "poison") == [
+        None
+    ]
 
 
 def test_a_hanging_engine_hangs_for_everyone_once(tmp_path: Path) -> None:
-    script = "faults: [{match: poison, hang: true, times: 1}]"
+    script = "faults: [{match: poison, effect: hang, times: 1}]"
     model = opened(tmp_path, script)
     struck, _ = in_background(lambda: kinds(model, "poison"))
-    while not (tmp_path / "script.yaml.marks" / "fault-0.0").exists():
+    while not (tmp_path / "script.marks" / "fault-0.0").exists():
         assert not struck.wait(0.005)
     other, _ = in_background(lambda: [kinds(model, "harmless") for _ in range(10**6)])
     assert not other.wait(0.02)
@@ -178,7 +120,7 @@ def test_a_hanging_engine_hangs_for_everyone_once(tmp_path: Path) -> None:
 
 
 def test_a_random_fault_needs_no_request(tmp_path: Path) -> None:
-    model = opened(tmp_path, "faults: [{every_s: 0.005, die: true}]")
+    model = opened(tmp_path, "faults: [{every_s: 0.005, effect: die}]")
     ended, raised = in_background(lambda: [kinds(model, "a") for _ in iter(int, 1)])
     assert ended.wait(30)
     assert isinstance(raised[0], EngineDied)
@@ -196,11 +138,19 @@ def test_a_random_failure_fails_single_requests(tmp_path: Path) -> None:
 
 def test_faults_and_pace_leave_the_fingerprint_alone(tmp_path: Path) -> None:
     plain = opened(tmp_path, "rules: [{answer: [x]}]").spec.fingerprint
-    faulty = opened(tmp_path, "{rules: [{answer: [x]}], faults: [{match: y, die: true}]}")
+    faulty = opened(tmp_path, "{rules: [{answer: [x]}], faults: [{match: y, effect: die}]}")
     assert faulty.spec.fingerprint == plain == faulty.generator.fingerprint
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "script.yaml.marks").write_text("in the way")
-    with pytest.raises(InputError, match=r"cannot make the folder .*script\.yaml\.marks"):
-        opened(tmp_path, "faults: [{die: true, times: 1}]")
+    (tmp_path / "script.marks").write_text("in the way")
+    with pytest.raises(InputError, match=r"cannot make the folder .*script\.marks"):
+        opened(tmp_path, "faults: [{effect: die, times: 1}]")
+
+
+def test_a_closed_engine_answers_no_more() -> None:
+    generator = ScriptedGenerator()
+    generator.close()
+    generator.close()
+    with pytest.raises(EngineDied, match="closed"):
+        generator.generate([ask("a")])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipeline.engines.base import LoadedModel, no_progress
 from pipeline.engines.scripted import open_scripted, resolve_scripted
 from pipeline.engines.scripted_faults import Health
-from pipeline.engines.scripted_pace import Pacer, Slots, Timetable
+from pipeline.engines.scripted_pace import Lengths, Pace, Pacer, Slots, Timetable
 from schemas.errors import EngineDied
 from schemas.models import GenerateRequest, Generation, LabelRequest, Prompt, Sampling
 from schemas.recipe import ModelEntry, ModelPlacement
@@ -99,7 +99,7 @@ def test_a_planned_batch_reads_as_expected() -> None:
 
 def test_all_requests_and_tokens_are_told() -> None:
     told: list[tuple[int, int]] = []
-    pacer = Pacer(10_000, 4, Health())
+    pacer = Pacer(Pace(tokens_per_s=10_000, max_num_seqs=4), Health())
     pacer.serve([20, 10, 30, 5, 5], lambda n, t: told.append((n, t)), sampling=True)
     pacer.serve([1, 1, 0], lambda n, t: told.append((n, t)), sampling=False)
     assert tuple(map(sum, zip(*told, strict=True))) == (8, 70)
@@ -107,7 +107,7 @@ def test_all_requests_and_tokens_are_told() -> None:
 
 
 def test_threads_share_the_slots() -> None:
-    pacer = Pacer(5_000, 2, Health())
+    pacer = Pacer(Pace(tokens_per_s=5_000, max_num_seqs=2), Health())
     calls = [
         threading.Thread(
             target=pacer.serve, args=([10] * 5, no_progress), kwargs={"sampling": True}
@@ -129,7 +129,7 @@ def test_threads_share_the_slots() -> None:
 
 def test_waiting_ends_when_the_engine_dies() -> None:
     health, raised = Health(), threading.Event()
-    pacer = Pacer(1, 1, health)
+    pacer = Pacer(Pace(tokens_per_s=1), health)
 
     def call() -> None:
         with pytest.raises(EngineDied, match="struck by lightning"):
@@ -159,6 +159,7 @@ def test_a_paced_model_takes_its_time_and_says_what_echo_says(tmp_path: Path) ->
     model = opened(tmp_path, "pace: {startup_s: 0.02, tokens_per_s: 4000, max_num_seqs: 8}")
     assert time.monotonic() - started >= 0.02
     generator = model.generator
+    assert model.spec.continuous
     results = generator.generate([ask(seed) for seed in range(20)])
     labels = generator.label_probs([LabelRequest("l", Prompt("Hello"), ("A", "B"))])
     echo = opened(tmp_path, "{}").generator
@@ -175,21 +176,39 @@ def test_failed_requests_hold_no_slot(tmp_path: Path) -> None:
 
 
 def test_answers_have_the_length_that_is_drawn(tmp_path: Path) -> None:
-    generator = opened(tmp_path, "pace: {answer_tokens: {min: 4, max: 400}}").generator
-    results = generator.generate([ask(seed, max_tokens=100) for seed in range(50)])
+    generator = opened(tmp_path, "answer_tokens: {min: 4, max: 400}").generator
+    requests = [ask(n * 2**63 // 50, max_tokens=100) for n in range(50)]
+    results = generator.generate(requests)
     assert all(isinstance(result, Generation) for result in results)
-    ends = {(r.n_tokens == 100, r.finish_reason) for r in results if isinstance(r, Generation)}
-    assert ends == {(True, "length"), (False, "stop")}
-    assert results == generator.generate([ask(seed, max_tokens=100) for seed in range(50)])
+    drawn = [Lengths(min=4, max=400).draw(request.seed) for request in requests]
+    found = [(r.n_tokens, r.finish_reason) for r in results if isinstance(r, Generation)]
+    assert found == [(n, "stop") if n <= 100 else (100, "length") for n in drawn]
+    assert min(drawn) < 100 < max(drawn)
+    assert results == generator.generate(requests)
+
+
+@given(st.integers(1, 5000), st.integers(0, 5000), st.integers(0, 2**63 - 1))
+def test_lengths_stay_within_their_bounds(least: int, more: int, seed: int) -> None:
+    assert least <= Lengths(min=least, max=least + more).draw(seed) <= least + more
+
+
+def test_lengths_spread_over_the_logarithm() -> None:
+    seeds = [n * 2**63 // 1000 for n in range(1000)]
+    drawn = [Lengths(min=10, max=1000).draw(seed) for seed in seeds]
+    assert (drawn[0], drawn[500], max(drawn)) == (10, 100, 995)
+    assert drawn == sorted(drawn)
 
 
 def test_a_record_tells_what_each_engine_did(tmp_path: Path) -> None:
-    script = "pace: {tokens_per_s: 4000, max_num_seqs: 4, answer_tokens: 10, record: true}"
+    script = """
+        answer_tokens: {min: 10, max: 10}
+        pace: {tokens_per_s: 4000, max_num_seqs: 4, record: true}
+        """
     for _ in range(2):
         generator = opened(tmp_path, script).generator
         generator.generate([ask(seed) for seed in range(8)])
         generator.close()
-    with (tmp_path / "script.yaml.marks" / "engines.jsonl").open() as file:
+    with (tmp_path / "script.marks" / "engines.jsonl").open() as file:
         lines = [json.loads(line) for line in file]
     last = {line["opened"]: line for line in lines}
     assert len(last) == 2

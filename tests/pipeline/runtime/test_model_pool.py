@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.scripted import EVERYTHING, ScriptedGenerator
-from pipeline.runtime.model_pool import ModelPool, PooledGenerator, RunContext
-from pipeline.runtime.store import Usage
+from pipeline.runtime.model_pool import Meter, ModelPool, PooledGenerator, RunContext
+from pipeline.runtime.reports import Usage
 from schemas.errors import EngineDied
 from schemas.models import (
     Failure,
@@ -61,7 +61,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_model_stays_open_until_another_needs_its_place(log: list[str]) -> None:
     pool = ModelPool()
-    policy, judge = (PooledGenerator(spec(role), pool) for role in ("policy", "judge"))
+    policy, judge = (PooledGenerator(spec(role), pool, Meter()) for role in ("policy", "judge"))
     policy.generate([ASK])
     policy.generate([ASK])
     judge.generate([ASK])
@@ -74,20 +74,19 @@ def test_a_model_stays_open_until_another_needs_its_place(log: list[str]) -> Non
 
 
 def test_tokens_and_requests_are_counted(log: list[str]) -> None:
-    pool = ModelPool()
-    model = PooledGenerator(spec("policy"), pool)
+    meter = Meter()
+    model = PooledGenerator(spec("policy"), ModelPool(), meter)
     model.generate([ASK])
     model.score([ScoreRequest("s", Prompt("one two"), "three")])
     model.label_probs([LabelRequest("l", Prompt("one"), ("A", "B"))])
-    usage = pool.usage
+    usage = meter.usage
     assert (usage.requests, usage.prompt_tokens, usage.sampled_tokens) == (3, 6, 4)
     assert usage.engine_s > 0
 
 
 def test_progress_is_told_and_adds_up(log: list[str]) -> None:
     told: list[dict[str, Any]] = []
-    pool = ModelPool(tell=told.append)
-    PooledGenerator(spec("policy"), pool).generate([ASK] * 5)
+    PooledGenerator(spec("policy"), ModelPool(), Meter(told.append)).generate([ASK] * 5)
     assert told[:2] == [{"loading": "policy:echo"}, {"expect": 5}]
     assert sum(message.get("requests", 0) for message in told) == 5
     assert sum(message.get("tokens", 0) for message in told) == 20
@@ -96,15 +95,15 @@ def test_progress_is_told_and_adds_up(log: list[str]) -> None:
 def test_a_dead_engine_is_closed_so_that_the_next_try_gets_a_new_one(log: list[str]) -> None:
     pool = ModelPool()
     with pytest.raises(EngineDied):
-        PooledGenerator(spec("mortal"), pool).generate([ASK])
+        PooledGenerator(spec("mortal"), pool, Meter()).generate([ASK])
     assert log == ["open mortal", "close mortal"]
 
 
 def test_failures_cost_a_request_and_no_tokens() -> None:
-    from pipeline.runtime.model_pool import _usage
-
+    meter = Meter()
     results: list[Generation | Failure] = [Failure("a", "timeout", "m")]
-    assert _usage(results, 2.0) == Usage(1, 0, 0, 2.0)
+    meter.add(results, 2.0)
+    assert meter.usage == Usage(1, 0, 0, 2.0)
 
 
 def test_the_context_gives_a_stage_its_roles(log: list[str], tmp_path: Path) -> None:

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from pipeline.folders import LocalFolder
 from pipeline.recipe.plan import Plan, Step
 from pipeline.runtime.executors import InlineExecutor
 from pipeline.runtime.keyed import KeyedStep
+from pipeline.runtime.listener import Listener
+from pipeline.runtime.reports import PartReport, StepReport
 from pipeline.runtime.run import Runner
-from pipeline.runtime.store import PartReport, StepFolder, StepReport
+from pipeline.runtime.state import Shape
+from pipeline.runtime.store import StepFolder
 from schemas.batch import Batch, Reject, make_batch
 from schemas.columns import LINEAGE, ROW_ID, SOURCE, Column
 from schemas.errors import ContractError, Interrupted, TooManyLosses
@@ -84,7 +88,7 @@ STAGES = {stage.name: stage for stage in (NUMBERS, UNIQUE, SIZES)}
 
 
 @dataclass
-class Heard:
+class Heard(Listener):
     """A listener that remembers."""
 
     lines: list[str] = field(default_factory=list)
@@ -96,6 +100,12 @@ class Heard:
             self.reports[step.step.name] = reused
 
     def part_done(self, step: KeyedStep, report: PartReport) -> None:
+        pass
+
+    def part_lost(self, step: KeyedStep, part: int, cause: str, again: bool) -> None:
+        self.lines.append(f"lost {step.step.name}/{part} {cause} {again}")
+
+    def workers(self, live: int, dashboard: str | None) -> None:
         pass
 
     def closed(self, step: KeyedStep, report: StepReport) -> None:
@@ -138,12 +148,12 @@ def run(
         step = Step(number, stage.name, stage, config, ())
         feed = stage.feed(config) if stage.feed else None
         parent = number - 1 if number else None
-        folder = StepFolder.at(tmp_path, number, stage.name, key)
+        folder = StepFolder.at(LocalFolder(tmp_path), number, stage.name, key)
         keyed.append(KeyedStep(number, step, key, folder, parent, {}, feed))
     heard = Heard()
     plan = Plan(recipe(part_rows), tmp_path, (), ())
-    executor = InlineExecutor(lambda message: None)
-    Runner(plan, keyed, lambda: executor, heard, stop_asked).run()
+    shapes = [Shape(k.parent, k.step.stage.dataset_pass is not None) for k in keyed]
+    Runner(plan, keyed, shapes, InlineExecutor, heard, stop_asked).run()
     return heard, keyed
 
 
@@ -172,7 +182,7 @@ def test_a_dataset_pass_sees_all_parts(tmp_path: Path) -> None:
     heard, steps = run(tmp_path, (UNIQUE, Config()), part_rows=3)
     assert sorted(row["source"] for row in rows_of(steps[0])) == ["s0", "s1", "s2"]
     assert heard.reports["unique"].rejects == {"repeated": 7}
-    assert not steps[0].folder.drafts().path.exists()
+    assert not steps[0].folder.drafts().folder.exists()
 
 
 def test_a_second_run_does_nothing(tmp_path: Path) -> None:
@@ -196,7 +206,7 @@ def test_stopping_keeps_what_is_done_and_resuming_does_the_rest(tmp_path: Path) 
         run(tmp_path, *chain, stop_asked=lambda: len(CALLS) == 1)
     assert CALLS == [4]
     heard, steps = run(tmp_path, *chain)
-    assert heard.lines == ["numbers reused", "sizes 1/3"]
+    assert heard.lines == ["numbers 1/3", "sizes 1/3"], "a part goes on as soon as it is made"
     assert CALLS == [4, 4, 2]
     _, fresh = run(tmp_path / "fresh", *chain)
     assert rows_of(steps[1]) == rows_of(fresh[1])
@@ -206,11 +216,13 @@ def test_a_damaged_part_is_noticed_and_made_again(tmp_path: Path) -> None:
     chain = ((NUMBERS, Config()), (SIZES, Config()))
     _, steps = run(tmp_path, *chain)
     before = rows_of(steps[1])
-    path = steps[1].folder.rows_path(1)
-    path.write_bytes(path.read_bytes()[:-8])
+    path = Path(steps[1].folder.folder.url) / "segment-00000.parts"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
     CALLS.clear()
     heard, steps = run(tmp_path, *chain)
-    assert heard.lines[1].startswith("warning sizes: files changed")
+    assert heard.lines[1].startswith("warning sizes: 1 parts are not as they were written")
     assert CALLS == [4]
     assert rows_of(steps[1]) == before
 

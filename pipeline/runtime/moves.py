@@ -1,0 +1,172 @@
+"""What happened and what to do: the words between the loop and the state machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Phase = Literal["run", "sketch", "apply", "pack"]
+
+
+# Events: what happened.
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A step's folder was looked at. `drafted` and `done` parts are committed already."""
+
+    step: int
+    parts: int
+    drafted: frozenset[int] = frozenset()
+    done: frozenset[int] = frozenset()
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """A group has this many live workers."""
+
+    group: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task finished and committed what it made."""
+
+    step: int
+    phase: Phase
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The worker that had the task is gone, or its engine."""
+
+    step: int
+    phase: Phase
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A task raised: the same would happen again, so the run ends."""
+
+    step: int
+    phase: Phase
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The decision of a dataset pass is there."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """A step's losses are within the limits; its parts are to go into this many files."""
+
+    step: int
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A step's manifest is written."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The user wants to stop: finish what is in flight, begin nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A step lost too much: the run cannot go on, though no task failed."""
+
+    step: int
+
+
+Event = (
+    Started
+    | Opened
+    | Workers
+    | Done
+    | Died
+    | Failed
+    | Decided
+    | Packing
+    | Closed
+    | StopAsked
+    | Broken
+)
+
+
+# Instructions: what to do.
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Look at the step's folder, make its inputs if it is a source; answer with Opened."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """There is work: have workers, and answer with Workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Have a worker do this, if `alone` one with nothing else; answer with Done, Died or Failed."""
+
+    step: int
+    phase: Phase
+    part: int
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Turn away all rows of a part that kills its workers; answer with Done."""
+
+    step: int
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Decide over all sketches; answer with Decided."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Check the step's losses and plan its files; answer with Packing or Broken."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Write the step's manifest; answer with Closed."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The run is over."""
+
+    reason: Literal["finished", "interrupted", "failed", "quarantined"]
+    quarantined: tuple[tuple[int, int], ...] = ()
+
+
+Instruction = Open | Staff | Submit | GiveUp | Decide | Pack | Close | End
