@@ -64,7 +64,7 @@ _SIDES: dict[bool, tuple[Column, Column, Column, Column]] = {
     True: (CHOSEN, CHOSEN_ID, CHOSEN_MODEL, SCORE_CHOSEN),
     False: (REJECTED, REJECTED_ID, REJECTED_MODEL, SCORE_REJECTED),
 }
-_CIRCLE = 2**ORDER_BITS
+_CIRCLE = 1 << ORDER_BITS
 
 
 class Config(StageConfig):

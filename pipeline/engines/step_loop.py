@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from typing import Any, Protocol
 
 from pipeline.engines.base import ProgressHook
 from schemas.errors import EngineDied
+
+_SECONDS_BETWEEN_NEWS = 0.5
 
 Job = tuple[list[int], Any]
 """Token ids of a prompt and the engine's own sampling parameters."""
@@ -78,9 +81,23 @@ class News:
 
 @dataclass(eq=False)
 class _Call:
+    """A call and what is on its way to it: told at ends, else a few times a second.
+
+    The thread that calls wakes up for news, which takes a core from an engine on a CPU.
+    """
+
     jobs: Sequence[Job]
     news: queue.SimpleQueue[News | EngineDied] = field(default_factory=queue.SimpleQueue)
     given_up: bool = False
+    untold: int = 0
+    told_at: float = 0.0
+
+    def tell(self, tokens: int, ended: list[tuple[int, Sampled | Exception]], now: float) -> None:
+        """Note what a step brought."""
+        self.untold += tokens
+        if ended or now - self.told_at > _SECONDS_BETWEEN_NEWS:
+            self.news.put(News(self.untold, ended))
+            self.untold, self.told_at = 0, now
 
 
 @dataclass(slots=True)
@@ -224,8 +241,9 @@ class StepLoop:
             if output.finished:
                 del self._requests[own_id]
                 ended.setdefault(request.call, []).append((request.place, request.sampled))
+        now = time.monotonic()
         for call, count in tokens.items():
-            call.news.put(News(count, ended.get(call, [])))
+            call.tell(count, ended.get(call, []), now)
         self._abort_given_up(engine)
 
     def _abort_given_up(self, engine: Engine) -> None:

@@ -33,6 +33,11 @@ _SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "5 minutes",
     # Dask pins numeric libraries to one thread; an engine needs all its cores.
     "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": "65536"},
+    # What Dask looks at many times a second to draw itself: each look takes a core from an engine
+    # on a CPU, and with it all the others, which wait for each other at every step.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
 }
 """For the life of a cluster, not of its start: Dask reads them when it restarts workers, too."""
 

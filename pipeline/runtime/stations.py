@@ -10,7 +10,10 @@ from pipeline.recipe.groups import GENERAL, group_of
 from pipeline.recipe.plan import Plan, Step
 from schemas.recipe import Placement
 
-_FEWEST_LANES, _MOST_LANES = 2, 32
+_BATCHES_IN_HAND = 8
+"""Requests in hand, in units of what the engine serves at once."""
+
+_FEWEST_LANES, _MOST_LANES = 2, 64
 """Of an engine that serves many requests at once: while one part drains another fills it, and a
 worker needs a thread for each."""
 
@@ -86,14 +89,15 @@ def _lanes(specs: Sequence[ModelSpec], placement: Placement) -> int:
 
 
 def lanes_for(spec: ModelSpec, part_rows: int) -> int:
-    """Parts from which an engine is fed, so that it has twice the requests it serves at once.
+    """Parts from which an engine is fed, so that it never waits for the end of one.
 
-    A part of `part_rows` rows counts as that many requests, and one more part is there because
-    the last answers of a part keep few requests in flight.
+    A part is in hand until its longest answer is there. Meanwhile the engine serves others, and
+    the more the longer that answer is beside the mean: with lengths of 10:1 several times what it
+    serves at once. A part of `part_rows` rows counts as that many requests.
     """
     if not spec.continuous:
         return 1
-    waiting = -(-2 * spec.placement.max_num_seqs // part_rows)
+    waiting = -(-_BATCHES_IN_HAND * spec.placement.max_num_seqs // part_rows)
     return min(max(1 + waiting, _FEWEST_LANES), _MOST_LANES)
 
 

@@ -62,17 +62,21 @@ class Watch(Listener):
 
     first: float = 0.0
     last: float = 0.0
+    cpu_first: float = 0.0
+    cpu_last: float = 0.0
+    parts: int = 0
     lost: int = 0
     began: threading.Event = field(default_factory=threading.Event)
 
     def tell(self, message: dict[str, Any]) -> None:
         if "expect" in message and not self.first:
-            self.first = time.time()
+            self.first, self.cpu_first = time.time(), time.process_time()
             self.began.set()
 
     def part_done(self, step: KeyedStep, report: PartReport) -> None:
         if step.number == 1:
-            self.last = time.time()
+            self.parts += 1
+            self.last, self.cpu_last = time.time(), time.process_time()
 
     def part_lost(self, step: KeyedStep, part: int, cause: str, again: bool) -> None:
         self.lost += 1
@@ -142,6 +146,9 @@ def measure(workers: int) -> dict[str, Any]:
         "parts lost and done again": watch.lost,
         "rows lost": rows - len(set(ids)),
         "rows doubled": len(ids) - len(set(ids)),
+        "driver and scheduler, CPU ms per part": round(
+            1000 * (watch.cpu_last - watch.cpu_first) / watch.parts, 1
+        ),
         "generating s": round(watch.last - watch.first, 1),
         "whole run s": round(ended - started, 1),
         "utilisation": round(tokens / (TOKENS_PER_S * up_s), 3),

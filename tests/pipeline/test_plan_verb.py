@@ -143,7 +143,7 @@ def test_workers_and_where_steps_run(
         for number, devices in enumerate([[0, 1], [2, 3]])
     ]
     assert {step["group"] for step in plan["steps"]} == {"policy"}
-    assert [step["parts_in_flight"] for step in plan["steps"]] == [3, 3, 1, 1, 1]
+    assert [step["parts_in_flight"] for step in plan["steps"]] == [9, 9, 1, 1, 1]
     assert plan["notes"] == [
         "GPU 4: not used; raise `workers` or `tensor_parallel`, or place a model there with "
         "`devices`"
@@ -156,7 +156,7 @@ def test_the_page_shows_the_workers(
     on(gpus(4))
     assert main(["plan", str(write(tmp_path, GOOD)), "--set", APART]) == 0
     page = capsys.readouterr().out
-    assert "make        make        source  policy  policy   1     2" in page
+    assert "make        make        source  policy  policy   1     3" in page
     assert "policy-0  GPU 0, GPU 1  policy          40.0       144.0\n" in page
     assert "policy-1  GPU 2, GPU 3  policy          40.0       144.0" in page
 

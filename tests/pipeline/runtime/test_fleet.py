@@ -36,7 +36,7 @@ def bound(cores: str) -> Env:
 
 def test_two_models_take_turns_on_one_gpu() -> None:
     found = fleet(["policy", "judge"], {}, gpus(1))
-    assert found == Fleet((Seat("worker0", "", (0,), sees(0)),), {"": 2})
+    assert found == Fleet((Seat("worker0", "", (0,), sees(0)),), {"": 3})
 
 
 POLICY = {"devices": [0, 1, 2, 3], "tensor_parallel": 2}
@@ -53,7 +53,7 @@ def test_eight_gpus_a_policy_on_four_a_judge_on_one_and_the_rest_shared() -> Non
         Seat("worker1", "", (6,), sees(6)),
         Seat("worker2", "", (7,), sees(7)),
     )
-    assert found.lanes == {"policy": 2, "": 2, "judge": 2}
+    assert found.lanes == {"policy": 3, "": 3, "judge": 3}
 
 
 def test_two_workers_on_a_cpu_have_a_core_each() -> None:

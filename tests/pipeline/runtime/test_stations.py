@@ -84,9 +84,9 @@ def test_a_script_stands_in_for_an_engine_and_takes_turns() -> None:
 
 @pytest.mark.parametrize(
     ("max_num_seqs", "part_rows", "lanes"),
-    [(64, 256, 2), (64, 128, 2), (64, 127, 3), (64, 32, 5), (1, 10**6, 2), (256, 16, 32)],
+    [(64, 256, 3), (64, 128, 5), (64, 127, 6), (64, 32, 17), (1, 10**6, 2), (256, 16, 64)],
 )
-def test_lanes_keep_twice_the_requests_at_hand(
+def test_lanes_keep_several_batches_of_requests_in_hand(
     max_num_seqs: int, part_rows: int, lanes: int
 ) -> None:
     placed = spec("m", "vllm", placement=ModelPlacement(max_num_seqs=max_num_seqs))
@@ -95,21 +95,21 @@ def test_lanes_keep_twice_the_requests_at_hand(
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
-def test_lanes_hold_twice_what_is_served_beside_the_part_that_drains(
+def test_lanes_hold_eight_batches_beside_the_part_that_drains(
     max_num_seqs: int, part_rows: int
 ) -> None:
     placed = spec("m", "openai", placement=ModelPlacement(max_num_seqs=max_num_seqs))
     lanes = lanes_for(placed, part_rows)
-    assert 2 <= lanes <= 32
-    assert lanes == 32 or (lanes - 1) * part_rows >= 2 * max_num_seqs
-    assert lanes == 2 or (lanes - 2) * part_rows < 2 * max_num_seqs
+    assert 2 <= lanes <= 64
+    assert lanes == 64 or (lanes - 1) * part_rows >= 8 * max_num_seqs
+    assert lanes == 2 or (lanes - 2) * part_rows < 8 * max_num_seqs
 
 
 def test_lanes_by_step() -> None:
     plan, specs = rig(
         ["fast", "slow", "", "fast slow"], {"part_rows": 32}, {"slow": "transformers"}
     )
-    assert [station.lanes for station in stations(plan, specs)] == [5, 1, 1, 5, 1]
+    assert [station.lanes for station in stations(plan, specs)] == [17, 1, 1, 17, 1]
 
 
 def test_lanes_as_placed() -> None:
