@@ -73,7 +73,7 @@ class Script:
 
     @property
     def identity(self) -> str:
-        """What decides the answers, in one spelling; empty for a script that is `echo` in all but pace."""
+        """What decides the answers, spelled one way; empty for `echo`, whatever its pace."""
         said = [rule.model_dump(exclude_defaults=True) for rule in self.rules]
         lengths = self.answer_tokens and self.answer_tokens.model_dump()
         return json.dumps([said, lengths], sort_keys=True) if said or lengths else ""
