@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -124,6 +125,16 @@ def test_a_random_fault_needs_no_request(tmp_path: Path) -> None:
     ended, raised = in_background(lambda: [kinds(model, "a") for _ in iter(int, 1)])
     assert ended.wait(30)
     assert isinstance(raised[0], EngineDied)
+
+
+def test_random_faults_are_counted_too(tmp_path: Path) -> None:
+    script = "faults: [{every_s: 0.001, effect: die, times: 1}]"
+    model = opened(tmp_path, script)
+    ended, _ = in_background(lambda: [kinds(model, "a") for _ in iter(int, 1)])
+    assert ended.wait(30)
+    another = opened(tmp_path, script)
+    time.sleep(0.02)  # twenty times as long as it would take on average
+    assert kinds(another, "a") == [None]
 
 
 def test_a_random_failure_fails_single_requests(tmp_path: Path) -> None:
