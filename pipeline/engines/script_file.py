@@ -12,6 +12,8 @@
     pace: {tokens_per_s: 3000, max_num_seqs: 64, startup_s: 20}     # take time like a GPU
     faults:
       - {match: "topic 17", effect: kill, times: 1}                 # or die, or hang
+      - {regex: "topic 2[0-9]", fail: timeout}
+      - {every_s: 600, effect: hang}    # at random, that often on average in an engine's life
 
 The first rule that matches and has what is asked for decides; where there is none, the model
 behaves like `echo`. Rules and `answer_tokens` are the model's identity; pace and faults are not,
@@ -20,52 +22,35 @@ as they change no row. Everything may be left out.
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
+from pipeline.engines.prompt_pattern import PromptPattern
 from pipeline.engines.scripted_faults import Fault
 from pipeline.engines.scripted_pace import Lengths, Pace
 from schemas.errors import InputError
-from schemas.ids import digest
 from schemas.models import Failure, FailureKind, GenerateRequest, LabelRequest, Prompt, ScoreRequest
 
 
-class Rule(BaseModel):
+class Rule(PromptPattern):
     """One rule of a script."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    match: str | None = Field(None, description="A text that the prompt must contain.")
-    regex: str | None = Field(None, description="A pattern to be found in the prompt.")
     answer: tuple[str, ...] = Field((), description="Answers; the seed picks one.")
     labels: dict[str, float] = Field({}, description="Probability of each label.")
     logprob_per_token: float | None = Field(None, le=0, description="Nats per word of a score.")
     fail: FailureKind | None = Field(None, description="Fail every request that matches.")
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.match is not None and self.regex is not None:
-            raise ValueError("a rule has `match` or `regex`, not both")
-        if self.regex is not None:
-            try:
-                re.compile(self.regex)
-            except re.error as error:
-                raise ValueError(f"`regex` {self.regex!r} is no pattern: {error}") from None
+    def _check_labels(self) -> Self:
         if min(self.labels.values(), default=0) < 0 or sum(self.labels.values()) > 1:
             raise ValueError("`labels` are probabilities: none below 0, together at most 1")
         return self
-
-    def matches(self, text: str) -> bool:
-        """Whether this rule speaks about a prompt."""
-        if self.regex is not None:
-            return re.search(self.regex, text) is not None
-        return self.match is None or self.match in text
 
 
 class _File(BaseModel):
@@ -88,10 +73,16 @@ class Script:
 
     @property
     def identity(self) -> str:
-        """What decides the answers; empty for a script that is `echo` in all but pace."""
-        rules = [rule.model_dump_json() for rule in self.rules]
-        lengths = self.answer_tokens.model_dump_json() if self.answer_tokens else ""
-        return digest(lengths, *rules) if rules or lengths else ""
+        """What decides the answers, spelled one way; empty for `echo`, whatever its pace."""
+        said = [rule.model_dump(exclude_defaults=True) for rule in self.rules]
+        lengths = self.answer_tokens and self.answer_tokens.model_dump()
+        return json.dumps([said, lengths], sort_keys=True) if said or lengths else ""
+
+    @property
+    def leaves_marks(self) -> bool:
+        """Whether its engines write beside it."""
+        recorded = self.pace is not None and self.pace.record
+        return recorded or any(fault.times is not None for fault in self.faults)
 
     def answer(self, request: GenerateRequest) -> str | Failure:
         """The answer of the first rule that has one."""
@@ -145,10 +136,13 @@ def parse_script(text: str, path: Path) -> Script:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: the script is not valid YAML: {error}") from None
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors()
-        ]
         raise InputError(
-            f"{path}: the script cannot be used:\n  " + "\n  ".join(problems)
+            f"{path}: the script cannot be used:\n  " + "\n  ".join(map(_told, error.errors()))
         ) from None
+
+
+def _told(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "the whole file"
+    value = problem["input"]
+    got = f", got {value!r}" if isinstance(value, str | int | float) else ""
+    return f"{key}: {problem['msg']}{got}"

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook, no_progress
-from pipeline.engines.echo import echo, seen
+from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
 from pipeline.engines.plain_chat import PlainChat
 from pipeline.engines.script_file import Script, parse_script
-from pipeline.engines.scripted_faults import Breaker
-from pipeline.engines.scripted_pace import Lengths, PacedSlots
+from pipeline.engines.scripted_faults import Breaker, Health
+from pipeline.engines.scripted_pace import Lengths, Logbook, Pace, Pacer
 from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.models import (
@@ -25,6 +25,7 @@ from schemas.models import (
     Generation,
     LabelProbs,
     LabelRequest,
+    Prompt,
     Score,
     ScoreRequest,
 )
@@ -56,7 +57,11 @@ def even_labels(request: LabelRequest) -> list[float]:
 
 
 class ScriptedGenerator:
-    """A `Generator` whose answers are functions of the request."""
+    """A `Generator` whose answers are functions of the request.
+
+    Attributes:
+        pacer: makes callers wait, and knows how busy it was; None answers at once.
+    """
 
     def __init__(
         self,
@@ -67,22 +72,24 @@ class ScriptedGenerator:
         fingerprint: str = "scripted",
         progress: ProgressHook = no_progress,
         breaker: Breaker | None = None,
-        slots: PacedSlots | None = None,
+        pacer: Pacer | None = None,
         lengths: Lengths | None = None,
+        health: Health | None = None,
     ) -> None:
         self.fingerprint = fingerprint
         self.capabilities = capabilities
+        self.pacer = pacer
         self._answer = answer
         self._likelihood = likelihood
         self._labels = labels
         self._progress = progress
         self._breaker = breaker
-        self._slots = slots
         self._lengths = lengths
+        self._health = health or Health()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """Answer each request; a plain text becomes a finished generation."""
-        return self._serve(requests, self._generation)
+        return self._serve(requests, self._generation, sampling=True)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
         """Score each request; a plain number is the sum, tokens are words."""
@@ -93,46 +100,63 @@ class ScriptedGenerator:
         return self._serve(requests, self._label_probs)
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Whoever still waits for it is told that it is gone."""
+        self._health.die("the scripted engine was closed")
+        if self.pacer is not None:
+            self.pacer.close()
 
     def _serve(
-        self, requests: Sequence[Q], answer: Callable[[Q], R | Failure]
+        self, requests: Sequence[Q], answer: Callable[[Q], R | Failure], *, sampling: bool = False
     ) -> list[R | Failure]:
-        if self._breaker is not None:
-            for request in requests:
-                self._breaker.strike(seen(request.prompt))
-        results = [answer(request) for request in requests]
-        sampled = [r.n_tokens if isinstance(r, Generation) else 0 for r in results]
-        if self._slots is None:
-            self._progress(len(results), sum(sampled))
+        self._health.check()
+        if self._breaker is None:
+            results = [answer(request) for request in requests]
         else:
-            # A request that samples nothing takes one step, to be read.
-            self._slots.serve([max(1, n) for n in sampled], self._progress)
+            meet = self._breaker.meet
+            results = [meet(request) or answer(request) for request in requests]
+        steps = [_steps(result) for result in results]
+        if self.pacer is None:
+            self._progress(len(results), sum(steps) if sampling else 0)
+        else:
+            self.pacer.serve(steps, self._progress, sampling=sampling)
         return results
 
     def _generation(self, request: GenerateRequest) -> Generation | Failure:
         answer = self._answer(request)
         if not isinstance(answer, str):
             return answer
-        n_prompt = len(seen(request.prompt).split())
-        n_tokens = len(answer.split()) + 1
+        n_prompt, n_tokens = _words(request.prompt), len(answer.split()) + 1
+        end: Literal["stop", "length"] = "stop"
         if self._lengths is not None:
-            n_tokens = min(self._lengths.draw(request.seed), request.sampling.max_tokens)
-        return Generation(request.request_id, answer, "stop", n_tokens, n_prompt, -float(n_tokens))
+            n_tokens, limit = self._lengths.draw(request.seed), request.sampling.max_tokens
+            if n_tokens > limit:
+                n_tokens, end = limit, "length"
+        return Generation(request.request_id, answer, end, n_tokens, n_prompt, -float(n_tokens))
 
     def _score(self, request: ScoreRequest) -> Score | Failure:
         value = self._likelihood(request)
         if not isinstance(value, (int, float)):
             return value
-        n_prompt = len(seen(request.prompt).split())
-        return Score(request.request_id, float(value), len(request.completion.split()), n_prompt)
+        n_tokens = len(request.completion.split())
+        return Score(request.request_id, float(value), n_tokens, _words(request.prompt))
 
     def _label_probs(self, request: LabelRequest) -> LabelProbs | Failure:
         value = self._labels(request)
         if isinstance(value, (LabelProbs, Failure)):
             return value
-        n_prompt = len(seen(request.prompt).split())
-        return LabelProbs(request.request_id, tuple(value), n_prompt)
+        return LabelProbs(request.request_id, tuple(value), _words(request.prompt))
+
+
+def _steps(result: Generation | Score | LabelProbs | Failure) -> int:
+    """How many steps of an engine a result costs; a prompt that is only read costs one."""
+    if isinstance(result, Generation):
+        return result.n_tokens
+    return 0 if isinstance(result, Failure) else 1
+
+
+def _words(prompt: Prompt) -> int:
+    """How many words a prompt has, told by its spaces: splitting long ones would cost the most."""
+    return seen(prompt).count(" ") + 1
 
 
 def resolve_scripted(
@@ -165,23 +189,46 @@ def open_scripted(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
     """Make the generator of a resolved script.
 
     Raises:
-        InputError: the script is gone or no longer makes sense.
+        InputError: the script is gone, no longer makes sense, or cannot leave marks beside it.
     """
     path = Path(spec.path)
-    marks = path.with_suffix(".marks")
     script = Script() if spec.path == "echo" else parse_script(_read(path, spec.role), path)
+    marks, health = path.with_suffix(".marks"), Health()
+    if script.leaves_marks:
+        _make_folder(marks)
+    pacer = _pacer(script.pace, marks, health) if script.pace else None
     generator = ScriptedGenerator(
-        script.answer,
-        script.likelihood,
-        script.label_probs,
+        *_answers(script),
         spec.capabilities,
         spec.fingerprint,
         progress,
-        Breaker(script.faults, marks) if script.faults else None,
-        PacedSlots(script.pace, marks) if script.pace else None,
+        Breaker(script.faults, marks, health) if script.faults else None,
+        pacer,
         script.answer_tokens,
+        health,
     )
     return LoadedModel(spec, generator, PlainChat())
+
+
+def _answers(script: Script) -> tuple[Answer, Likelihood, Labels]:
+    """Without rules, `echo` itself: the way of runs that measure everything but the model."""
+    if not script.rules:
+        return echo, echo_likelihood, echo_labels
+    return script.answer, script.likelihood, script.label_probs
+
+
+def _pacer(pace: Pace, marks: Path, health: Health) -> Pacer:
+    return Pacer(pace, health, Logbook(marks / "engines.jsonl") if pace.record else None)
+
+
+def _make_folder(marks: Path) -> None:
+    try:
+        marks.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {marks}: {error}; a script with `times` or `record` must lie "
+            "where its engines can write"
+        ) from None
 
 
 def _read(path: Path, role: str) -> str:

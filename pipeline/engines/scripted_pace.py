@@ -1,32 +1,39 @@
-"""A scripted engine that takes its time like a GPU with continuous batching.
+"""The pace of a scripted engine: that of a GPU with continuous batching, slept instead of computed.
 
-It has slots. A request waits for a slot, in the order of arrival and beside those of other calls,
-and takes it for as many steps as it samples tokens. Nothing is computed, so many such engines fit
-on a small machine.
+The engine has `max_num_seqs` slots. A request waits for a free one, in the order of arrival, and
+holds it for its tokens, one step each; a step takes max_num_seqs / tokens_per_s seconds, so a full
+batch yields tokens_per_s and an idle slot is lost. All is known when a request arrives, so a call
+is planned at once and slept through, whatever its size.
 """
 
 from __future__ import annotations
 
-import heapq
 import json
 import os
-import random
-import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heapreplace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_NEWS_EVERY_S = 0.2
+from pipeline.engines.base import ProgressHook
+from pipeline.engines.scripted_faults import Health
+
+_WAKE_S = 0.5
+"""Progress is told that often."""
+
+_SECONDS_BETWEEN_NOTES = 1.0
 _SEEDS = 2**63
 
 
 class Lengths(BaseModel):
     """How many tokens answers have: between the two, evenly on a logarithmic scale, by the seed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     min: int = Field(ge=1, description="Shortest answer, in tokens.")
     max: int = Field(ge=1, description="Longest answer, in tokens.")
@@ -46,66 +53,158 @@ class Lengths(BaseModel):
 class Pace(BaseModel):
     """How fast a scripted engine is. Changes no row."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     tokens_per_s: float = Field(gt=0, description="Of the whole engine, with every slot taken.")
     max_num_seqs: int = Field(64, ge=1, description="Slots: requests that are served at once.")
     startup_s: float = Field(0.0, ge=0, description="Seconds that opening the engine takes.")
-    failures_per_hour: float = Field(
-        0.0, ge=0, description="How often its process is killed, at random instants."
-    )
     record: bool = Field(
-        False, description="Leave a line in <script>.marks/engines.jsonl when it is opened."
+        False, description="Note in <script>.marks/engines.jsonl what engines did."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """When the requests of one call run, in seconds of the engine's life.
+
+    Attributes:
+        starts: in order of arrival, which is also that of time.
+        ends: in order of time.
+    """
+
+    starts: list[float]
+    ends: list[float]
+
+    def ended(self, now: float) -> int:
+        """How many requests are done."""
+        return bisect_right(self.ends, now)
+
+    def busy_s(self, now: float) -> float:
+        """Slot-seconds spent on them so far."""
+        started, ended = bisect_right(self.starts, now), self.ended(now)
+        return sum(self.ends[:ended]) + (started - ended) * now - sum(self.starts[:started])
+
+
+class Slots:
+    """Who holds a slot when. Pure: the clock is the caller's, and must not go back."""
+
+    def __init__(self, n: int) -> None:
+        self._free_at = [0.0] * n  # a heap
+        self._planned_s = 0.0
+
+    def plan(self, durations_s: Sequence[float], now: float) -> Timetable:
+        """Give requests that arrive now, in this order, the slots that are free first."""
+        starts, ends = [], []
+        for duration_s in durations_s:
+            start = max(self._free_at[0], now)
+            heapreplace(self._free_at, start + duration_s)
+            starts.append(start)
+            ends.append(start + duration_s)
+        self._planned_s += sum(durations_s)
+        return Timetable(starts, sorted(ends))
+
+    def busy_s(self, now: float) -> float:
+        """Slot-seconds spent so far."""
+        # A slot with work ahead works without a pause until it is free.
+        return self._planned_s - sum(max(0.0, free_at - now) for free_at in self._free_at)
+
+    def idle_since(self) -> float:
+        """When the last request planned so far ends."""
+        return max(self._free_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Logbook:
+    """A file that tells what engines did, also of those that were killed.
+
+    A line is a JSON object: pid, opened, seen (seconds since the epoch, startup not included),
+    busy_until (of the same clock), busy_slot_s and closed. The last line of an engine counts.
+    """
+
+    path: Path
+
+    def note(self, line: dict[str, float | bool]) -> None:
+        """Append a line, in one write: engines share the file."""
+        with self.path.open("ab", buffering=0) as file:
+            file.write(json.dumps({"pid": os.getpid(), **line}).encode() + b"\n")
+
+
+class Pacer:
+    """Makes callers wait as an engine would, from its opening on; safe between threads.
+
+    Attributes:
+        max_num_seqs: its slots.
+    """
+
+    def __init__(self, pace: Pace, health: Health, logbook: Logbook | None = None) -> None:
+        time.sleep(pace.startup_s)
+        self.max_num_seqs = pace.max_num_seqs
+        self._step_s = pace.max_num_seqs / pace.tokens_per_s
+        self._health = health
+        self._logbook = logbook
+        self._slots = Slots(pace.max_num_seqs)
+        self._lock = threading.Lock()  # guards _slots and _noted_at
+        self._noted_at = 0.0
+        self._closed_at: float | None = None
+        self._opened = time.monotonic()
+        self._opened_epoch_s = time.time()
+        self._note()
 
     @property
-    def step_s(self) -> float:
-        """Seconds that a token takes."""
-        return self.max_num_seqs / self.tokens_per_s
+    def up_s(self) -> float:
+        """Seconds from opening to now, or to closing."""
+        return (self._closed_at or time.monotonic()) - self._opened
 
-
-class PacedSlots:
-    """The slots of one engine, shared by all that call it."""
-
-    def __init__(self, pace: Pace, marks: Path) -> None:
-        """Take as long as opening takes."""
-        time.sleep(pace.startup_s)
-        self._step_s = pace.step_s
-        self._free_at = [0.0] * pace.max_num_seqs
-        self._lock = threading.Lock()
-        if pace.failures_per_hour:
-            _die_in(random.expovariate(pace.failures_per_hour / 3600))
-        if pace.record:
-            marks.mkdir(exist_ok=True)
-            line = {"pid": os.getpid(), "opened": time.time()}
-            with (marks / "engines.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
-
-    def serve(self, tokens: Sequence[int], progress: Callable[[int, int], None]) -> None:
-        """Wait until requests of so many tokens each are through, telling progress."""
-        ends = sorted(zip(self._book(tokens), tokens, strict=True))
-        done = 0
-        while done < len(ends):
-            wait_s = max(ends[done][0] - time.monotonic(), 0.0)
-            time.sleep(max(wait_s, _NEWS_EVERY_S) if len(ends) - done > 1 else wait_s)
-            now, first = time.monotonic(), done
-            while done < len(ends) and ends[done][0] <= now:
-                done += 1
-            progress(done - first, sum(count for _, count in ends[first:done]))
-
-    def _book(self, tokens: Sequence[int]) -> list[float]:
-        """When each request will be through, on slots that are its own until then."""
-        ends = []
+    @property
+    def busy_slot_s(self) -> float:
+        """Slot-seconds that requests have held so far."""
         with self._lock:
-            now = time.monotonic()
-            for count in tokens:
-                end = max(self._free_at[0], now) + count * self._step_s
-                heapq.heapreplace(self._free_at, end)
-                ends.append(end)
-        return ends
+            return self._slots.busy_s(self.up_s)
 
+    @property
+    def utilisation(self) -> float:
+        """Share of its slots' time that the engine was busy, from 0 to 1."""
+        return self.busy_slot_s / (self.max_num_seqs * self.up_s)
 
-def _die_in(seconds: float) -> None:
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
-    timer.daemon = True
-    timer.start()
+    def serve(self, steps: Sequence[int], tell: ProgressHook, *, sampling: bool) -> None:
+        """Wait until requests of so many steps are done, telling progress on the way.
+
+        Every step of a request makes a token; with `sampling` they are what was asked for.
+
+        Raises:
+            EngineDied: the engine died meanwhile.
+        """
+        with self._lock:
+            timetable = self._slots.plan([n * self._step_s for n in steps], self.up_s)
+        told_requests = told_tokens = 0
+        while told_requests < len(steps):
+            self._health.sleep(min(_WAKE_S, max(0.0, timetable.ends[-1] - self.up_s)))
+            now = self.up_s
+            requests = timetable.ended(now)
+            tokens = round(timetable.busy_s(now) / self._step_s)
+            tell(requests - told_requests, tokens - told_tokens if sampling else 0)
+            told_requests, told_tokens = requests, tokens
+            self._note()
+
+    def close(self) -> None:
+        """Stop the clock; a second time changes nothing."""
+        if self._closed_at is None:
+            self._closed_at = time.monotonic()
+            self._note(closed=True)
+
+    def _note(self, *, closed: bool = False) -> None:
+        with self._lock:
+            now = self.up_s
+            if self._logbook is None or (now < self._noted_at and not closed):
+                return
+            self._noted_at = now + _SECONDS_BETWEEN_NOTES
+            opened = self._opened_epoch_s
+            self._logbook.note(
+                {
+                    "opened": opened,
+                    "seen": opened + now,
+                    "busy_until": opened + min(now, self._slots.idle_since()),
+                    "busy_slot_s": self._slots.busy_s(now),
+                    "closed": closed,
+                }
+            )

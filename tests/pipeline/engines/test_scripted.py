@@ -1,23 +1,13 @@
 """Scripted models: plausible, reproducible, and broken exactly where planned."""
 
 import pickle
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from pipeline.engines.base import LoadedModel
-from pipeline.engines.scripted import (
-    ScriptedGenerator,
-    open_scripted,
-    resolve_scripted,
-)
-from pipeline.engines.scripted_pace import Lengths
-from schemas.errors import EngineDied, InputError
+from pipeline.engines.scripted import ScriptedGenerator, open_scripted, resolve_scripted
+from schemas.errors import InputError
 from schemas.models import (
     Failure,
     GenerateRequest,
@@ -157,24 +147,9 @@ def test_a_label_that_the_script_lacks_is_a_failure(tmp_path: Path) -> None:
     assert result.kind == "no_logprobs"
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("rules: [", "not valid YAML"),
-        ("rules: [{answr: [x]}]", "rules.0.answr"),
-        ("rules: [{match: a, regex: b}]", "not both"),
-        ("rules: [{regex: '('}]", "is no pattern"),
-        ("rules: [{labels: {A: 0.7, B: 0.7}}]", "together at most 1"),
-        ("rules: [{fail: explosion}]", "rules.0.fail"),
-        ("pace: {tokens_per_s: 0}", "pace.tokens_per_s"),
-        ("answer_tokens: {min: 5, max: 4}", "`max` is less than `min`"),
-        ("faults: [{match: x, effect: sleep}]", "faults.0.effect"),
-    ],
-)
-def test_a_bad_script_is_refused_when_resolved(tmp_path: Path, text: str, problem: str) -> None:
-    with pytest.raises(InputError, match=r"script\.yaml") as caught:
-        script(tmp_path, text)
-    assert problem in str(caught.value)
+def test_a_bad_script_is_refused_when_resolved(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"script\.yaml.*\n.*rules\.0\.answr"):
+        script(tmp_path, "rules: [{answr: [x]}]")
 
 
 def test_a_missing_script_is_refused(tmp_path: Path) -> None:
@@ -192,83 +167,6 @@ def test_the_fingerprint_is_the_scripts_content(tmp_path: Path) -> None:
         assert pickle.loads(pickle.dumps(spec)) == spec
         fingerprints.append(spec.fingerprint)
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
-
-
-# -- faults
-
-
-def test_a_planned_death_comes_as_often_as_planned_over_all_engines(tmp_path: Path) -> None:
-    text = "faults: [{match: poison, effect: die, times: 2}]"
-    engines = [script(tmp_path, text).generator for _ in range(2)]
-    for engine in engines:
-        assert engine.generate([ask(said("food"), 1)])
-        with pytest.raises(EngineDied, match="as planned"):
-            engine.generate([ask(said("poison"), 1)])
-    assert engines[0].generate([ask(said("poison"), 1)])
-
-
-def test_a_planned_kill_ends_the_process_and_a_planned_hang_lasts(tmp_path: Path) -> None:
-    (tmp_path / "script.yaml").write_text(
-        "faults: [{match: kill, effect: kill}, {match: hang, effect: hang}]"
-    )
-    code = """
-import sys
-from pathlib import Path
-from tests.pipeline.engines.test_scripted import ask, opened, said
-engine = opened("script.yaml", Path(sys.argv[1])).generator
-print("asking", flush=True)
-engine.generate([ask(said(sys.argv[2]), 1)])
-"""
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    killed = subprocess.run([*command, "kill"], capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    with subprocess.Popen([*command, "hang"], stdout=subprocess.PIPE, text=True) as hanging:
-        assert hanging.stdout is not None
-        assert hanging.stdout.readline() == "asking\n"
-        with pytest.raises(subprocess.TimeoutExpired):
-            hanging.wait(timeout=0.3)
-        hanging.kill()
-
-
-# -- pace
-
-
-def test_lengths_lie_between_the_two_and_spread_over_the_logarithm() -> None:
-    lengths = Lengths(min=10, max=1000)
-    seeds = [n * 2**63 // 1000 for n in range(1000)]
-    drawn = [lengths.draw(seed) for seed in seeds]
-    assert (drawn[0], drawn[500], max(drawn)) == (10, 100, 995)
-    assert drawn == sorted(drawn)
-
-
-def test_pace_and_faults_are_no_part_of_the_identity_and_lengths_are(tmp_path: Path) -> None:
-    def fingerprint(text: str) -> str:
-        return script(tmp_path, text).spec.fingerprint
-
-    echo = opened("echo", tmp_path).spec.fingerprint
-    assert fingerprint("pace: {tokens_per_s: 100}") == echo
-    assert fingerprint("faults: [{match: x, effect: kill}]") == echo
-    assert fingerprint("answer_tokens: {min: 1, max: 9}") != echo
-
-
-def test_requests_of_several_calls_share_the_slots(tmp_path: Path) -> None:
-    text = "{answer_tokens: {min: 10, max: 10}, pace: {tokens_per_s: 2000, max_num_seqs: 4}}"
-    engine = script(tmp_path, text).generator
-    assert opened("script.yaml", tmp_path).spec.continuous
-    done: list[int] = []
-
-    def call(size: int) -> None:
-        done.append(sum(r.n_tokens for r in engine.generate([ask(said("a"), 1)] * size)))  # type: ignore[union-attr]
-
-    threads = [threading.Thread(target=call, args=(size,)) for size in (4, 6, 2)]
-    started = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    # 12 requests of 10 tokens on 4 slots, a step being 2 ms: three rounds of 20 ms at least.
-    assert time.monotonic() - started >= 0.06
-    assert sorted(done) == [20, 40, 60]
 
 
 def test_progress_counts_requests_and_sampled_tokens() -> None:
