@@ -1,12 +1,16 @@
 """Work in progress on an object store: a real S3 server on loopback, reached by every process."""
 
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from pipeline.cli.main import main
+from tests.faults.dask_support import until
 from tests.faults.processes import assert_gone, family_of, finish, running, said
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
@@ -33,12 +37,14 @@ def on_s3(bucket: str) -> tuple[str, str]:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     import boto3
-    from moto.server import ThreadedMotoServer
 
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # A process of its own: what it imports would disturb the engines of other tests in this one.
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
     for name, value in {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -46,10 +52,19 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    name = f"bucket-{uuid4().hex}"  # the server's memory outlives it
-    boto3.client("s3").create_bucket(Bucket=name)
-    yield name
-    server.stop()
+    try:
+        until(lambda: is_open(port))
+        boto3.client("s3").create_bucket(Bucket="bucket")
+        yield "bucket"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def is_open(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 @pytest.fixture

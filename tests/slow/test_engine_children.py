@@ -4,6 +4,7 @@ On a CPU the devices are processes, too, so all of this is real but the devices.
 """
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -33,8 +34,13 @@ placement:
 
 
 def ranks(family: list[psutil.Process]) -> list[psutil.Process]:
-    """vLLM's processes, which name themselves."""
-    return [member for member in family if "VLLM::Worker" in " ".join(member.cmdline())]
+    """vLLM's processes that live; they name themselves."""
+    found = []
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            if "VLLM::Worker" in " ".join(member.cmdline()):
+                found.append(member)
+    return found
 
 
 def committed(out: Path) -> int:
@@ -59,11 +65,13 @@ def test_what_an_engine_started_dies_with_it_and_nothing_is_lost(tmp_path: Path)
     recipe.write_text(RECIPE)
     with running(recipe, out) as process:
         family = wait_for(out, 1, process)
-        ranks(family)[1].kill()  # one of the engine's processes
-        assert_gone(ranks(family))
+        engine = ranks(family)
+        engine[1].kill()  # one of the engine's processes
+        assert_gone(engine)
         family = wait_for(out, 4, process)
+        engine = ranks(family)
         workers_of(process)[0].kill()  # the worker, whose engine cannot know
-        assert_gone(ranks(family))
+        assert_gone(engine)
         family = wait_for(out, 7, process)
         process.kill()  # the whole run
         assert_gone(family)
