@@ -32,7 +32,7 @@ export: [{{config: noop}}]
 placement: {{part_rows: {PART_ROWS}}}
 """
 PEERS = {
-    "distilabel": ("distilabel",),
+    "distilabel": ("distilabel", "requests"),
     "datatrove": ("datatrove", "pyarrow", "xxhash<4"),
 }
 
