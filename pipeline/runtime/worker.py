@@ -104,8 +104,12 @@ def give_up(task: PartTask) -> PartReport:
         lost=incoming.num_rows,
         rejects=dict(Counter(reject.code for reject in rejects)),
     )
-    folder = task.folder.drafts() if stage.dataset_pass else task.folder
-    return folder.commit(report, nothing, reject_table(rejects))
+    return _first_pass(task, stage).commit(report, nothing, reject_table(rejects))
+
+
+def _first_pass(task: PartTask, stage: Stage[Any]) -> StepFolder:
+    """Where a part goes when it was run: with a dataset pass it is a draft until the decision."""
+    return task.folder.drafts() if stage.dataset_pass else task.folder
 
 
 def _draft(task: PartTask) -> Batch:
@@ -120,8 +124,7 @@ def _run(task: PartTask, stage: Stage[Any], tell: Tell) -> PartReport:
     outgoing = _guarded(task, stage, Batch(project(incoming, stage)), context)
     table = settle(incoming, outgoing, stage)
     report = _report(task, incoming, Batch(table, outgoing.rejects), started, meter.usage)
-    folder = task.folder.drafts() if stage.dataset_pass else task.folder
-    return folder.commit(report, table, reject_table(outgoing.rejects))
+    return _first_pass(task, stage).commit(report, table, reject_table(outgoing.rejects))
 
 
 def _guarded(task: PartTask, stage: Stage[Any], batch: Batch, context: RunContext) -> Batch:

@@ -24,6 +24,7 @@ from pipeline.runtime.worker import PartTask
 from pipeline.runtime.worker_setup import at_work, perform_on_worker
 from schemas.recipe import ModelEntry, ModelPlacement
 from stages.magpie import Config as MagpieConfig
+from tests.faults.processes import assert_gone
 
 ROOT = Path(__file__).parents[2]
 Told = list[dict[str, Any]]
@@ -116,11 +117,6 @@ def family() -> list[psutil.Process]:
             if "resource_tracker" not in " ".join(process.cmdline()):
                 found.append(process)
     return found
-
-
-def assert_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=20)
-    assert not alive
 
 
 class Cluster:
