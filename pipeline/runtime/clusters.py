@@ -31,8 +31,9 @@ _SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     # Dask gives up a nanny whose worker is not back by then; on a busy machine 15 s are too few.
     "distributed.deploy.lost-worker-timeout": "5 minutes",
-    # Dask pins numeric libraries to one thread; an engine needs all its cores.
-    "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": "65536"},
+    # Dask pins numeric libraries to one thread, and has freed memory go back at once: an engine on
+    # a CPU needs all its cores, and would map its buffers anew at every step.
+    "distributed.nanny.pre-spawn-environ": {},
     # What Dask looks at many times a second to draw itself: each look takes a core from an engine
     # on a CPU, and with it all the others, which wait for each other at every step.
     "distributed.worker.profile.enabled": False,
