@@ -21,6 +21,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "logit": {"model": "policy", "reference": "reference"},
     "magpie": {"model": "policy", "rows": 8, "turns": 2},
     "respond": {"model": ["policy", "reference"], "n": 2},
+    "verify": {"mode": "answer"},
 }
 """Settings of stages that have required ones."""
 
@@ -95,6 +96,9 @@ def example_row(i: int) -> dict[str, Any]:
         "margin": 0.8,
         "p_chosen": 0.75,
         "labeller": "judge",
+        "gold_answers": [] if i == 6 else [f"{i}"],
+        "constraints": [{"kind": "words", "arguments": '{"most": 6}'}],
+        "checks": [],
         "raw_record": json.dumps({"prompt": f"What is number {i}?"}),
         "raw_place": f"a.jsonl:{i}",
         "raw_problem": "bad_record: no record" if i == 5 else None,
