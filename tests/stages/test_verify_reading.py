@@ -36,8 +36,10 @@ def test_numbers_are_read_exactly(text: str, values: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["12,34", "1.234,5", "1,234,56", "1.2.3", "3:4", "12:30", "1/2/3", "1/0", "2^10", "x2", "0x10"]
-    + ["1e9999", "9" * 101, "٣", "", "one"],
+    [
+        *("12,34", "1.234,5", "1,234,56", "1.2.3", "3:4", "12:30", "1/2/3", "1/0", "2^10", "x2"),
+        *("0x10", "1e9999", "9" * 101, "٣", "", "one"),
+    ],
 )
 def test_what_has_two_readings_is_no_number(text: str) -> None:
     assert [*numbers_in(text, UNITS)] == []
@@ -118,8 +120,8 @@ def test_a_gold_choice_is_a_letter(text: str) -> None:
         ("1 +", "ends too early"),
         ("x_1", "no part of one"),
         ("x.__class__", "no part of one"),
-        ("__import__('os')", "no function"),
-        ("lambda: 1", "no function"),
+        ("__import__('os')", "no part of one"),
+        ("lambda: 1", "no part of one"),
         ("", "ends too early"),
     ],
 )
@@ -130,7 +132,7 @@ def test_what_is_no_expression(text: str, reason: str) -> None:
 
 def test_powers_and_signs_bind_as_in_school() -> None:
     assert parse("-x^2") == ["negative", ["^", ["variable", "x"], ["number", "2"]]]
-    assert parse("2^3^4")[2] == ["^", ["number", "3"], ["number", "4"]]
+    assert parse("2^x^4")[2] == ["^", ["variable", "x"], ["number", "4"]]
     assert parse("2^-1") == ["^", ["number", "2"], ["negative", ["number", "1"]]]
     assert parse("1/2x") == parse("(1/2)*x")
     assert parse("1 − 2 × 3") == parse("1-2*3")
