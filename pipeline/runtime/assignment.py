@@ -70,10 +70,10 @@ class Assignment:
             waiting.append(ticket)
 
     def end(self, ticket: int) -> None:
-        """The worker that has the ticket in hand is done with it."""
-        worker = self._holders.pop(ticket)
-        worker.held.remove(ticket)
-        worker.taken = False
+        """The worker that has the ticket in hand, if it is still there, is done with it."""
+        if (worker := self._holders.pop(ticket, None)) is not None:
+            worker.held.remove(ticket)
+            worker.taken = False
 
     def assign(self) -> list[tuple[int, str]]:
         """Hand out what can be: pairs (ticket, worker), in hand from now on."""

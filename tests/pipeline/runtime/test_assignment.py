@@ -145,3 +145,13 @@ def test_what_comes_back_is_first_in_line() -> None:
     assignment.add(3, "", alone=False, first=True)
     assignment.join("a", "", 1)
     assert assignment.assign() == [(3, "a")]
+
+
+def test_a_task_that_ends_after_its_worker_left_ends_nothing() -> None:
+    assignment = Assignment()
+    assignment.join("a", "", 1)
+    assignment.add(1, "", alone=False)
+    assert assignment.assign() == [(1, "a")]
+    assert assignment.leave("a") == [1]
+    assignment.end(1)
+    assert assignment.workers() == {}
