@@ -129,3 +129,22 @@ RAW_PLACE = Column("raw_place", STRING, "file and line or row number of the reco
 RAW_PROBLEM = Column(
     "raw_problem", STRING, "`code: why`, if the record could not be read", nullable=True
 )
+
+VERDICTS = Column(
+    "verdicts",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("judge", STRING, "role and model that judged"),
+                Field("topic", STRING, "`pairwise`, or the attribute that was graded"),
+                Field("shown", ListOf(STRING), "response_id of each answer, in the order shown"),
+                Field("value", FLOAT, "P(the answer shown first wins), or the grade"),
+                Field("method", STRING, "`label_probs`, `structured` or `parse`"),
+                Field("raw", STRING, "the judge's text, or its label probabilities as JSON"),
+                Field("rationale", STRING, "its reasons, if asked for first", nullable=True),
+            )
+        )
+    ),
+    "what a judge said, question by question, before anything was combined",
+)

@@ -73,6 +73,7 @@ def example_row(i: int) -> dict[str, Any]:
             for response_id, score in zip(ids, (0.9, 0.5, 0.1), strict=True)
         ],
         "judgements": [labelled | _judgement(ids[a], ids[b]) for a, b in ((0, 1), (0, 2), (1, 2))],
+        "verdicts": [],
         "implicit_rewards": [
             labelled
             | {
