@@ -168,6 +168,12 @@ class Placement(_Strict):
         default_factory=dict, description="By the names used in the recipe's `models`."
     )
 
+    @property
+    def starts_workers_here(self) -> bool:
+        """True if the workers are processes of this machine that the run starts itself."""
+        elsewhere = self.cluster is not None and self.cluster.kind != "local"
+        return self.workers > 0 and self.scheduler is None and not elsewhere
+
 
 class StageEntry(BaseModel):
     """One step: which stage, under which name, and the stage's own settings beside them."""
