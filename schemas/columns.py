@@ -124,6 +124,21 @@ P_CHOSEN = Column(
 )
 LABELLER = Column("labeller", STRING, "the stage whose scores made the pair")
 
+REWARD_READINGS = Column(
+    "reward_readings",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that was read"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("n_tokens", INT, "tokens read: prompt, answer and template"),
+                Field("n_truncated", INT, "tokens cut off at the end, for want of room"),
+            )
+        )
+    ),
+    "how much of each answer a reward model saw",
+)
+
 RAW_RECORD = Column("raw_record", STRING, "one record of an input file, as JSON")
 RAW_PLACE = Column("raw_place", STRING, "file and line or row number of the record")
 RAW_PROBLEM = Column(

@@ -26,6 +26,7 @@ ClusterKind = Literal[
 ]
 EngineName = Literal["auto", "vllm", "transformers", "openai", "scripted"]
 ConcreteEngine = Literal["vllm", "transformers", "openai", "scripted"]
+ModelKind = Literal["text", "reward"]
 
 
 class _Strict(BaseModel):
@@ -39,6 +40,11 @@ class ModelEntry(_Strict):
         description="Hub id, local folder, or the alias `smollm2-135m-instruct`, which needs no "
         "network. For `engine: scripted`: `echo` or a script file.",
         min_length=1,
+    )
+    kind: ModelKind = Field(
+        "text",
+        description="`text` writes and weighs texts; `reward` is a sequence-classification model "
+        "that scores answers.",
     )
     engine: EngineName = Field(
         "auto", description="Who runs it; `auto` takes the first of vllm, transformers that can."

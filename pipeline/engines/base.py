@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
-from schemas.models import Capability, ChatFormat, Generator
+from schemas.models import Capability, ChatFormat, Generator, Model, Rewarder
 from schemas.recipe import ConcreteEngine, ModelEntry, ModelPlacement
 
 ProgressHook = Callable[[int, int], None]
@@ -72,5 +73,15 @@ class LoadedModel:
     """An open engine with the way its conversations are written."""
 
     spec: ModelSpec
-    generator: Generator
+    model: Model
     chat: ChatFormat
+
+    @property
+    def generator(self) -> Generator:
+        """The model as one that writes; whether it does was checked with the recipe."""
+        return cast(Generator, self.model)
+
+    @property
+    def rewarder(self) -> Rewarder:
+        """The model as one that rewards; whether it does was checked with the recipe."""
+        return cast(Rewarder, self.model)

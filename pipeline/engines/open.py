@@ -30,6 +30,14 @@ def _files(name: str) -> str:
 
 def _open(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
     match spec.engine:
+        case "vllm" if spec.entry.kind == "reward":
+            from pipeline.engines.vllm_reward import open_vllm_reward
+
+            return open_vllm_reward(spec, progress)
+        case "transformers" if spec.entry.kind == "reward":
+            from pipeline.engines.transformers_reward import open_transformers_reward
+
+            return open_transformers_reward(spec, progress)
         case "vllm":
             from pipeline.engines.vllm_engine import open_vllm
 

@@ -17,7 +17,7 @@ from pipeline.engines.vllm_version import installed_vllm
 from schemas.errors import EngineUnavailable
 from schemas.ids import digest
 from schemas.models import Capability
-from schemas.recipe import ConcreteEngine, ModelEntry, ModelPlacement
+from schemas.recipe import ConcreteEngine, ModelEntry, ModelKind, ModelPlacement
 
 
 def resolve_model(role: str, entry: ModelEntry, placement: ModelPlacement, base: Path) -> ModelSpec:
@@ -53,6 +53,7 @@ def _resolve_local(
         entry.chat_template or "",
         entry.dtype,
         entry.max_model_len or 0,
+        entry.kind,
     )
     return ModelSpec(
         role=role,
@@ -61,7 +62,7 @@ def _resolve_local(
         engine=engine,
         path=model.path,
         revision=model.revision,
-        capabilities=capabilities_of(engine),
+        capabilities=capabilities_of(engine, entry.kind),
         fingerprint=fingerprint,
         notes=notes,
         tokenizer_path=tokenizer.path if tokenizer else "",
@@ -70,8 +71,10 @@ def _resolve_local(
     )
 
 
-def capabilities_of(engine: ConcreteEngine) -> frozenset[Capability]:
-    """What a local engine can do with any text model."""
+def capabilities_of(engine: ConcreteEngine, kind: ModelKind) -> frozenset[Capability]:
+    """What a local engine can do with any model of that kind."""
+    if kind == "reward":
+        return frozenset(("reward",))
     return VLLM_CAPABILITIES if engine == "vllm" else VLLM_CAPABILITIES - {"structured"}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook, no_progress
-from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
+from pipeline.engines.echo import echo, echo_labels, echo_likelihood, echo_reward, seen
 from pipeline.engines.plain_chat import PlainChat
 from pipeline.engines.script_file import Script, parse_script
 from pipeline.engines.scripted_faults import Breaker, Health
@@ -26,6 +26,8 @@ from schemas.models import (
     LabelProbs,
     LabelRequest,
     Prompt,
+    Reward,
+    RewardRequest,
     Score,
     ScoreRequest,
 )
@@ -34,16 +36,17 @@ from schemas.recipe import ModelEntry, ModelPlacement
 Answer = Callable[[GenerateRequest], Generation | Failure | str]
 Likelihood = Callable[[ScoreRequest], Score | Failure | float]
 Labels = Callable[[LabelRequest], LabelProbs | Failure | Sequence[float]]
+Worth = Callable[[RewardRequest], Reward | Failure | float]
 
 EVERYTHING: frozenset[Capability] = frozenset(
-    ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs", "structured")
+    ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs", "structured", "reward")
 )
 
 _ECHO_VERSION = 1
 """Raised when `echo` would say something else."""
 
-Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest)
-R = TypeVar("R", Generation, Score, LabelProbs)
+Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest, RewardRequest)
+R = TypeVar("R", Generation, Score, LabelProbs, Reward)
 
 
 def even_likelihood(request: ScoreRequest) -> float:
@@ -57,7 +60,7 @@ def even_labels(request: LabelRequest) -> list[float]:
 
 
 class ScriptedGenerator:
-    """A `Generator` whose answers are functions of the request.
+    """A `Generator` and `Rewarder` whose answers are functions of the request.
 
     Attributes:
         pacer: makes callers wait, and knows how busy it was; None answers at once.
@@ -75,6 +78,7 @@ class ScriptedGenerator:
         pacer: Pacer | None = None,
         lengths: Lengths | None = None,
         health: Health | None = None,
+        worth: Worth = echo_reward,
     ) -> None:
         self.fingerprint = fingerprint
         self.capabilities = capabilities
@@ -82,6 +86,7 @@ class ScriptedGenerator:
         self._answer = answer
         self._likelihood = likelihood
         self._labels = labels
+        self._worth = worth
         self._progress = progress
         self._breaker = breaker
         self._lengths = lengths
@@ -98,6 +103,10 @@ class ScriptedGenerator:
     def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
         """Give each request its label probabilities."""
         return self._serve(requests, self._label_probs)
+
+    def reward(self, requests: Sequence[RewardRequest]) -> list[Reward | Failure]:
+        """Score each conversation; a plain number is the one output, `reward`."""
+        return self._serve(requests, self._reward)
 
     def close(self) -> None:
         """Whoever still waits for it is told that it is gone."""
@@ -146,8 +155,15 @@ class ScriptedGenerator:
             return value
         return LabelProbs(request.request_id, tuple(value), _words(request.prompt))
 
+    def _reward(self, request: RewardRequest) -> Reward | Failure:
+        value = self._worth(request)
+        if not isinstance(value, (int, float)):
+            return value
+        n_read = _words(request.conversation)
+        return Reward(request.request_id, ("reward",), (float(value),), n_read)
 
-def _steps(result: Generation | Score | LabelProbs | Failure) -> int:
+
+def _steps(result: Generation | Score | LabelProbs | Reward | Failure) -> int:
     """How many steps of an engine a result costs; a prompt that is only read costs one."""
     if isinstance(result, Generation):
         return result.n_tokens
@@ -206,6 +222,7 @@ def open_scripted(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
         pacer,
         script.answer_tokens,
         health,
+        script.worth if script.rules else echo_reward,
     )
     return LoadedModel(spec, generator, PlainChat())
 

@@ -10,19 +10,17 @@ Sampled log-probabilities are the model's own: before temperature, penalties and
 
 from __future__ import annotations
 
-import gc
 import math
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.labels import label_probs
 from pipeline.engines.sampling import cut_at_stop, draw, left_pad
 from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
-from pipeline.engines.transformers_model import end_ids, load_model, window
+from pipeline.engines.transformers_base import TransformersModel
+from pipeline.engines.transformers_model import end_ids, load_model
 from schemas.errors import EngineDied
 from schemas.models import (
     Capability,
@@ -39,8 +37,6 @@ CAPABILITIES: frozenset[Capability] = frozenset(
     ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs")
 )
 
-J = TypeVar("J")
-R = TypeVar("R")
 NextJob = tuple[str, list[int], list[int]]
 """Request id, token ids of a prompt, token ids whose log-probabilities are wanted."""
 
@@ -77,19 +73,13 @@ class _Pair:
     completion: list[int]
 
 
-class TransformersEngine:
+class TransformersEngine(TransformersModel):
     """A `schemas.models.Generator` over a transformers model in this process."""
 
     def __init__(self, model: Any, tokenizer: Any, spec: ModelSpec, progress: ProgressHook) -> None:
-        self.fingerprint = spec.fingerprint
+        super().__init__(model, tokenizer, spec, progress)
         self.capabilities = CAPABILITIES
-        self._model = model
-        self._tokenizer = tokenizer
-        self._progress = progress
-        self._batch_size = spec.placement.batch_size
-        self._window = window(model, spec.entry.max_model_len)
         self._end_ids = end_ids(model, tokenizer)
-        self._one_at_a_time = threading.Lock()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """See `schemas.models.Generator`."""
@@ -102,18 +92,6 @@ class TransformersEngine:
     def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
         """See `schemas.models.Generator`; a label of several tokens is scored as a text."""
         return label_probs(requests, self._tokenizer, self._next_tokens, self.score)
-
-    def close(self) -> None:
-        """See `schemas.models.Generator`."""
-        if self._model is None:
-            return
-        import torch
-
-        device = self._model.device.type
-        self._model = None
-        gc.collect()
-        if device != "cpu":
-            getattr(torch, device).empty_cache()
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -150,19 +128,6 @@ class TransformersEngine:
     def _next_tokens(self, jobs: Sequence[NextJob]) -> list[dict[int, float] | Failure]:
         ready = [self._misfit(job[0], job[1], answer_tokens=1) or job for job in jobs]
         return self._serve(ready, self._next_logprobs)
-
-    def _serve(
-        self, jobs: Sequence[J | Failure], work: Callable[[Sequence[J]], list[R]]
-    ) -> list[R | Failure]:
-        """Work off what is no failure yet, batch by batch; results in the order of the jobs."""
-        ready = [job for job in jobs if not isinstance(job, Failure)]
-        done: list[R] = []
-        for start in range(0, len(ready), self._batch_size):
-            with self._one_at_a_time, _device_work():
-                done += work(ready[start : start + self._batch_size])
-        self._progress(len(jobs) - len(ready), 0)
-        results = iter(done)
-        return [job if isinstance(job, Failure) else next(results) for job in jobs]
 
     # -- the model --------------------------------------------------------------------------
 
@@ -279,18 +244,3 @@ def _number(value: Any) -> float:
     if math.isnan(number):
         raise EngineDied("the model's logits are not numbers; try `dtype: float32`")
     return number
-
-
-@contextmanager
-def _device_work() -> Iterator[None]:
-    """No gradients, and errors of the device as what they are for the run: a dead engine."""
-    import torch
-
-    try:
-        with torch.inference_mode():
-            yield
-    except (RuntimeError, MemoryError) as error:
-        raise EngineDied(
-            f"transformers failed: {type(error).__name__}: {error}. If memory ran out, lower the "
-            "model's placement batch_size or its max_model_len."
-        ) from error

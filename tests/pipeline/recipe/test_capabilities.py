@@ -8,7 +8,8 @@ from pipeline.recipe.capabilities import declared_capabilities, why_unable
 from schemas.models import Capability
 from schemas.recipe import EngineName, ModelEntry
 
-EVERYTHING = frozenset(get_args(Capability))
+REWARD: frozenset[Capability] = frozenset(("reward",))
+EVERYTHING = frozenset(get_args(Capability)) - REWARD
 
 
 def entry(engine: str, **rest: Any) -> ModelEntry:
@@ -38,6 +39,19 @@ def test_what_models_cannot_do_for_certain(model: ModelEntry, lacks: set[str]) -
 def test_every_engine_is_known() -> None:
     for engine in get_args(EngineName):
         assert "generate" in declared_capabilities(entry(engine))
+        reward = declared_capabilities(entry(engine, kind="reward"))
+        assert reward == (REWARD if engine != "openai" else set())
+
+
+def test_a_model_is_of_one_kind() -> None:
+    assert why_unable(entry("auto"), "reward") == (
+        "it is declared as `kind: text`",
+        "name a model with `kind: reward`",
+    )
+    assert "`kind: text`" in why_unable(entry("auto", kind="reward"), "generate")[1]
+    reason, advice = why_unable(entry("openai", kind="reward"), "reward")
+    assert "`engine: openai`" in reason
+    assert advice == "use one of auto, vllm, transformers, scripted"
 
 
 def test_advice_fits_the_lack() -> None:
