@@ -58,6 +58,12 @@ RESPONSE = Struct(
         Field("top_p", FLOAT, "nucleus mass"),
         Field("seed", INT, "the sampling seed of this answer"),
         Field("is_baseline", BOOL, "true for the greedy baseline answer"),
+        Field(
+            "stop_logprob",
+            FLOAT,
+            "what the stop token adds to logprob_sum; 0 if there was none",
+            nullable=True,
+        ),
     )
 )
 RESPONSES = Column("responses", ListOf(RESPONSE), "candidate answers; response_id is unique")
@@ -124,6 +130,13 @@ P_CHOSEN = Column(
 )
 LABELLER = Column("labeller", STRING, "the stage whose scores made the pair")
 
+CONFIDENCE = Column(
+    "confidence", FLOAT, "P(chosen beats rejected) to the model that looks for noise"
+)
+IS_NOISY = Column("is_noisy", BOOL, "the pair is among the least confident of the dataset")
+LABEL_SMOOTHING = Column(
+    "label_smoothing", FLOAT, "share of the label that goes to `rejected`; 0 is a hard label"
+)
 REWARD_READINGS = Column(
     "reward_readings",
     ListOf(

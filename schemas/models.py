@@ -145,6 +145,8 @@ class Generation:
         n_tokens: tokens sampled, the stop token included.
         n_prompt_tokens: tokens of the prompt.
         logprob_sum: sum of log p of the sampled tokens in nats; None where the engine has none.
+        stop_logprob: what the stop token adds to that sum; 0 if the answer was cut off before one,
+            None where it is not known.
     """
 
     request_id: str
@@ -153,6 +155,7 @@ class Generation:
     n_tokens: int
     n_prompt_tokens: int
     logprob_sum: float | None = None
+    stop_logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "magpie": {"model": "policy", "rows": 8, "turns": 2},
     "respond": {"model": ["policy", "reference"], "n": 2},
     "reward": {"model": "policy"},
+    "self_refine": {"model": "policy", "reference": "reference", "noisy_share": 0.5},
 }
 """Settings of stages that have required ones."""
 
@@ -116,6 +117,7 @@ def _response(response_id: str, text: str, *, cut: bool) -> dict[str, Any]:
         "top_p": 1.0,
         "seed": 1,
         "is_baseline": False,
+        "stop_logprob": None,
     }
 
 

@@ -36,6 +36,8 @@ class ModelSpec:
         notes: what the user should be told, e.g. why `auto` did not take another engine.
         tokenizer_path: folder or hub id of a tokenizer other than the model's own; else empty.
         tokenizer_revision: the commit that a hub id of a tokenizer was resolved to.
+        origin_path: folder or hub id of the model that this one is extrapolated from; else empty.
+        origin_revision: the commit that a hub id of it was resolved to.
         continuous: serves many requests at once, so that it is worth feeding from several parts.
     """
 
@@ -50,6 +52,8 @@ class ModelSpec:
     notes: tuple[str, ...] = field(default=())
     tokenizer_path: str = ""
     tokenizer_revision: str | None = None
+    origin_path: str = ""
+    origin_revision: str | None = None
     continuous: bool = False
 
     @property

@@ -21,7 +21,12 @@ def open_model(spec: ModelSpec, progress: ProgressHook = no_progress) -> LoadedM
 
 def with_files(spec: ModelSpec) -> ModelSpec:
     """The same model with bundled aliases replaced by the folders they stand for."""
-    return replace(spec, path=_files(spec.path), tokenizer_path=_files(spec.tokenizer_path))
+    return replace(
+        spec,
+        path=_files(spec.path),
+        tokenizer_path=_files(spec.tokenizer_path),
+        origin_path=_files(spec.origin_path),
+    )
 
 
 def _files(name: str) -> str:

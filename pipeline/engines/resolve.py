@@ -17,7 +17,7 @@ from pipeline.engines.vllm_version import installed_vllm
 from schemas.errors import EngineUnavailable
 from schemas.ids import digest
 from schemas.models import Capability
-from schemas.recipe import ConcreteEngine, ModelEntry, ModelKind, ModelPlacement
+from schemas.recipe import ConcreteEngine, ModelEntry, ModelPlacement
 
 
 def resolve_model(role: str, entry: ModelEntry, placement: ModelPlacement, base: Path) -> ModelSpec:
@@ -44,6 +44,7 @@ def _resolve_local(
     engine, notes = choose_engine(role, entry)
     model = locate(entry.model, entry.revision, base)
     tokenizer = locate(entry.tokenizer, None, base) if entry.tokenizer else None
+    origin = locate(entry.extrapolate_from, None, base) if entry.extrapolate_from else None
     if entry.trust_remote_code:
         notes = (*notes, f"{role}: runs Python code that comes with {entry.model}, as asked")
     fingerprint = digest(
@@ -54,6 +55,7 @@ def _resolve_local(
         entry.dtype,
         entry.max_model_len or 0,
         entry.kind,
+        *((origin.fingerprint, entry.extrapolation.hex()) if origin else ()),
     )
     return ModelSpec(
         role=role,
@@ -62,19 +64,23 @@ def _resolve_local(
         engine=engine,
         path=model.path,
         revision=model.revision,
-        capabilities=capabilities_of(engine, entry.kind),
+        capabilities=capabilities_of(engine, entry),
         fingerprint=fingerprint,
         notes=notes,
         tokenizer_path=tokenizer.path if tokenizer else "",
         tokenizer_revision=tokenizer.revision if tokenizer else None,
+        origin_path=origin.path if origin else "",
+        origin_revision=origin.revision if origin else None,
         continuous=engine == "vllm",
     )
 
 
-def capabilities_of(engine: ConcreteEngine, kind: ModelKind) -> frozenset[Capability]:
-    """What a local engine can do with any model of that kind."""
-    if kind == "reward":
+def capabilities_of(engine: ConcreteEngine, entry: ModelEntry) -> frozenset[Capability]:
+    """What a local engine can do with any such model."""
+    if entry.kind == "reward":
         return frozenset(("reward",))
+    if entry.extrapolate_from:
+        return frozenset(("score", "label_probs"))
     return VLLM_CAPABILITIES if engine == "vllm" else VLLM_CAPABILITIES - {"structured"}
 
 

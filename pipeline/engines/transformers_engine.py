@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
+from pipeline.engines.extrapolation import ExtrapolatedModel
 from pipeline.engines.labels import label_probs
 from pipeline.engines.sampling import cut_at_stop, draw, left_pad
 from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
@@ -23,7 +24,6 @@ from pipeline.engines.transformers_base import TransformersModel
 from pipeline.engines.transformers_model import end_ids, load_model
 from schemas.errors import EngineDied
 from schemas.models import (
-    Capability,
     Failure,
     GenerateRequest,
     Generation,
@@ -31,10 +31,6 @@ from schemas.models import (
     LabelRequest,
     Score,
     ScoreRequest,
-)
-
-CAPABILITIES: frozenset[Capability] = frozenset(
-    ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs")
 )
 
 NextJob = tuple[str, list[int], list[int]]
@@ -50,8 +46,15 @@ def open_transformers(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
     """
     tokenizer = tokenizer_of(spec)
     chat = chat_format(spec, tokenizer)
-    engine = TransformersEngine(load_model(spec), tokenizer, spec, progress)
+    engine = TransformersEngine(_load(spec), tokenizer, spec, progress)
     return LoadedModel(spec, engine, chat)
+
+
+def _load(spec: ModelSpec) -> Any:
+    if not spec.origin_path:
+        return load_model(spec)
+    origin = load_model(replace(spec, path=spec.origin_path, revision=spec.origin_revision))
+    return ExtrapolatedModel(load_model(spec), origin, spec.entry.extrapolation)
 
 
 @dataclass(slots=True)
@@ -78,7 +81,6 @@ class TransformersEngine(TransformersModel):
 
     def __init__(self, model: Any, tokenizer: Any, spec: ModelSpec, progress: ProgressHook) -> None:
         super().__init__(model, tokenizer, spec, progress)
-        self.capabilities = CAPABILITIES
         self._end_ids = end_ids(model, tokenizer)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
@@ -166,7 +168,8 @@ class TransformersEngine(TransformersModel):
         sampling = row.request.sampling
         token = draw(logits, sampling, row.ids + row.sampled, row.random)
         row.sampled.append(token)
-        row.logprob_sum += _number(logits.log_softmax(dim=-1)[token])
+        logprob = _number(logits.log_softmax(dim=-1)[token])
+        row.logprob_sum += logprob
         ended = token in self._end_ids or token in sampling.stop_token_ids
         full = len(row.sampled) == row.room
         if not (ended or full or sampling.stop):
@@ -182,6 +185,7 @@ class TransformersEngine(TransformersModel):
             n_tokens=len(row.sampled),
             n_prompt_tokens=len(row.ids),
             logprob_sum=row.logprob_sum,
+            stop_logprob=logprob if ended else None if stopped else 0.0,
         )
 
     def _text(self, ids: list[int]) -> str:

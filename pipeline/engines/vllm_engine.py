@@ -302,7 +302,17 @@ def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
         n_tokens=sampled.n_tokens,
         n_prompt_tokens=len(sampled.last.prompt_token_ids),
         logprob_sum=answer.cumulative_logprob,
+        stop_logprob=_stop_logprob(answer),
     )
+
+
+def _stop_logprob(answer: Any) -> float | None:
+    """What the stop token adds to the sum; a stop text has tokens that nobody counted."""
+    if answer.finish_reason == "length":
+        return 0.0
+    if isinstance(answer.stop_reason, str) or not answer.token_ids:
+        return None
+    return float(answer.logprobs[-1][answer.token_ids[-1]].logprob)
 
 
 def sampling_params(sampling: Sampling, seed: int, room: int) -> Any:

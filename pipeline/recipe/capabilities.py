@@ -8,6 +8,7 @@ from schemas.recipe import EngineName, ModelEntry, ModelKind
 _TEXT: frozenset[Capability] = frozenset(
     ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs", "structured")
 )
+_WEIGHS: frozenset[Capability] = frozenset(("score", "label_probs"))
 _REWARD: frozenset[Capability] = frozenset(("reward",))
 _AT_BEST: dict[EngineName, dict[ModelKind, frozenset[Capability]]] = {
     "auto": {"text": _TEXT, "reward": _REWARD},
@@ -23,6 +24,8 @@ _CHAT_CANNOT: frozenset[Capability] = frozenset(("raw_prompt", "score", "logprob
 def declared_capabilities(entry: ModelEntry) -> frozenset[Capability]:
     """An upper bound of what can be asked of a model; a server may turn out to do less."""
     able = _AT_BEST[entry.engine][entry.kind]
+    if entry.extrapolate_from:
+        return able & _WEIGHS
     return able - _CHAT_CANNOT if _is_chat(entry) else able
 
 
@@ -42,5 +45,7 @@ def why_unable(entry: ModelEntry, capability: Capability) -> tuple[str, str]:
             advice += " and use `api: completions`, or take `engine: vllm`"
             return "a chat endpoint renders the prompt itself", advice
         return "without its tokenizer the server renders the prompt itself", advice
+    if entry.extrapolate_from:
+        return "what is extrapolated only weighs texts", "name the model that it is made from"
     able = [name for name, can in _AT_BEST.items() if capability in can[entry.kind]]
     return f"`engine: {entry.engine}` has no such call", f"use one of {', '.join(able)}"
