@@ -5,24 +5,26 @@ The self-refinement of SPA (Kim et al., 2024, arXiv 2406.04412; code: kingdy2002
 their target gives `smoothing` to the rejected answer. With m the trainer's DPO margin and s the
 pair's label_smoothing, its loss is -(1 - s) log sigmoid(m) - s log sigmoid(-m).
 
-Confidence is sigmoid(beta r(chosen) - beta r(rejected)), r being the log-likelihood ratio to
-`reference` over an answer's tokens. With the policy itself as `model` this is plain
-self-refinement; to de-couple it from the labels, as SPA does, take a model entry of the policy with
-`extrapolate_from`: 0.5 in the first round, then 0.25 and 0.125. SPA takes its threshold from the
-last batches of training; here it is that of the whole dataset.
+Confidence is sigmoid(beta r(chosen) - beta r(rejected)), r being the log-likelihood ratio of
+`model` to `reference` over an answer's tokens. To de-couple it from the labels, as SPA does,
+`model` is an entry of the policy with `extrapolate_from`: 0.5 in the first round, then 0.25 and
+0.125. Without models it is the labeller's own p_chosen: plain self-refinement, where that is the
+policy.
+SPA takes its threshold from the last batches of training; here it is that of the whole dataset.
 
-Reads: messages, chosen, rejected.
+Reads: messages, chosen, rejected, p_chosen.
 Writes: confidence, is_noisy, label_smoothing.
-Drops: `not_finite`, `engine_<kind>`.
-Cost: two forward passes over both answers and their prompt.
+Drops: `no_confidence` (no models and no p_chosen), `not_finite`, `engine_<kind>`.
+Cost: two forward passes over both answers and their prompt; none without models.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import (
@@ -31,6 +33,7 @@ from schemas.columns import (
     IS_NOISY,
     LABEL_SMOOTHING,
     MESSAGES,
+    P_CHOSEN,
     REJECTED,
     ROW_ID,
 )
@@ -43,12 +46,18 @@ from stages.logit import implicit_reward, preference
 class Config(StageConfig):
     """Settings of `self_refine`."""
 
-    model: ModelRole = Field(
-        description="Whose confidence counts: the policy, or an entry that is extrapolated from it."
+    model: ModelRole | None = Field(
+        None,
+        description="Whose confidence counts: the policy, or an entry that is extrapolated from "
+        "it. None: the labeller's.",
     )
-    reference: ModelRole = Field(description="The model that the policy was trained from.")
+    reference: ModelRole | None = Field(
+        None, description="With `model`: the model that the policy was trained from."
+    )
     beta: float = Field(
-        0.1, gt=0, description="Strength of the KL penalty that the rewards are taken to have."
+        0.1,
+        gt=0,
+        description="With `model`: strength of the KL penalty that the rewards are taken to have.",
     )
     noisy_share: float = Field(
         0.1, ge=0, le=1, description="Share of the pairs, least confident first, that are noisy."
@@ -57,25 +66,51 @@ class Config(StageConfig):
         0.1, ge=0, le=0.5, description="How much of a noisy label goes to the rejected answer."
     )
 
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.model is None) != (self.reference is None):
+            raise ValueError("`model` and `reference` go together: name both or none")
+        return self
+
 
 _ANSWERS = (CHOSEN.name, REJECTED.name)
 
 
 def run(batch: Batch, config: Config, context: Context) -> Batch:
     """Ask how sure the model is of each pair; which are noisy is decided on all of them."""
-    rows = batch.rows
-    models = (config.model, config.reference)
-    model, reference = (_ask(rows, role, context) for role in models)
     kept: list[Row] = []
     rejects: list[Reject] = []
-    for row, ours, theirs in zip(rows, model, reference, strict=True):
-        outcome = _confidence(row, (*ours, *theirs), config.beta)
+    for row, outcome in _confidences(batch.rows, config, context):
         if isinstance(outcome, Reject):
             rejects.append(outcome)
         else:
             hard = {IS_NOISY.name: False, LABEL_SMOOTHING.name: 0.0}
             kept.append({ROW_ID.name: row[ROW_ID.name], CONFIDENCE.name: outcome, **hard})
     return make_batch((ROW_ID, *STAGE.writes), kept, rejects)
+
+
+def _confidences(
+    rows: Sequence[Row], config: Config, context: Context
+) -> Iterator[tuple[Row, float | Reject]]:
+    if config.model is None or config.reference is None:
+        yield from ((row, _labellers(row)) for row in rows)
+        return
+    # All of one model, then all of the other: they take turns on the device.
+    model, reference = (_ask(rows, role, context) for role in (config.model, config.reference))
+    for row, ours, theirs in zip(rows, model, reference, strict=True):
+        yield row, _confidence(row, (*ours, *theirs), config.beta)
+
+
+def _labellers(row: Row) -> float | Reject:
+    p_chosen: float | None = row[P_CHOSEN.name]
+    if p_chosen is None:
+        message = "the labeller gave no p_chosen; name a `model` and a `reference`"
+        return Reject(row[ROW_ID.name], "no_confidence", message, _raw(row))
+    return p_chosen
+
+
+def _raw(row: Row) -> str:
+    return f"{row[CHOSEN.name]}\n\n{row[REJECTED.name]}"
 
 
 Pair = tuple[Score | Failure, ...]
@@ -98,17 +133,16 @@ def _ask(rows: Sequence[Row], role: str, context: Context) -> list[Pair]:
 
 def _confidence(row: Row, answers: Pair, beta: float) -> float | Reject:
     """P(chosen beats rejected), from the model's and the reference's two likelihoods."""
-    raw = f"{row[CHOSEN.name]}\n\n{row[REJECTED.name]}"
     sums: list[float] = []
     for answer in answers:
         if isinstance(answer, Failure):
             code = engine_code(answer)
-            return Reject(row[ROW_ID.name], code, answer.message, answer.raw or raw)
+            return Reject(row[ROW_ID.name], code, answer.message, answer.raw or _raw(row))
         sums.append(answer.logprob_sum)
     chosen, rejected = implicit_reward(sums[0], sums[2]), implicit_reward(sums[1], sums[3])
     if not math.isfinite(chosen - rejected):
         message = f"the log-likelihood ratios are {chosen} and {rejected}"
-        return Reject(row[ROW_ID.name], "not_finite", message, raw)
+        return Reject(row[ROW_ID.name], "not_finite", message, _raw(row))
     return preference(chosen, rejected, beta)
 
 
@@ -145,7 +179,8 @@ def apply(batch: Batch, config: Config, last: Place | None) -> Batch:
 
 def _needs(config: Config) -> tuple[Need, ...]:
     ability: frozenset[Capability] = frozenset(("score",))
-    return Need("model", config.model, ability), Need("reference", config.reference, ability)
+    roles = (("model", config.model), ("reference", config.reference))
+    return tuple(Need(key, role, ability) for key, role in roles if role is not None)
 
 
 STAGE = Stage(
@@ -155,7 +190,7 @@ STAGE = Stage(
     config=Config,
     run=run,
     effect="map",
-    reads=(MESSAGES, CHOSEN, REJECTED),
+    reads=(MESSAGES, CHOSEN, REJECTED, P_CHOSEN),
     writes=(CONFIDENCE, IS_NOISY, LABEL_SMOOTHING),
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
     needs=_needs,

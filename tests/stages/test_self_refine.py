@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline.engines.scripted import ScriptedGenerator
 from schemas.batch import Batch, Row
@@ -126,6 +127,26 @@ def test_a_pair_that_cannot_be_weighed_is_turned_away() -> None:
         ("a", "engine_context_length", "raw bytes"),
         ("b", "not_finite", "fine\n\nodd"),
     ]
+
+
+def test_without_models_the_labellers_own_confidence_counts() -> None:
+    alone = Config(noisy_share=0.5)
+    rows = [pair_row("a", "x", "y", p_chosen=0.9), pair_row("b", "x", "y", p_chosen=0.6)]
+    rows.append(pair_row("c", "x", "y", p_chosen=None))
+    drafted = run(batch_for(STAGE, rows), alone, FakeContext({}))
+    found = refined([drafted], alone)
+    assert {row_id: row["label_smoothing"] for row_id, row in found.items()} == {"a": 0, "b": 0.1}
+    assert found["a"]["confidence"] == 0.9
+    assert [(r.row_id, r.code, r.raw) for r in drafted.rejects] == [
+        ("c", "no_confidence", "x\n\ny")
+    ]
+    assert STAGE.needs(alone) == ()
+
+
+@pytest.mark.parametrize("settings", [{"model": "policy"}, {"reference": "start"}])
+def test_one_model_alone_says_nothing(settings: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="both or none"):
+        Config.model_validate(settings)
 
 
 def test_it_needs_two_models_that_weigh_texts() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 
 from pipeline.recipe.capabilities import declared_capabilities, why_unable
 from schemas.models import Capability
@@ -52,6 +53,15 @@ def test_a_model_is_of_one_kind() -> None:
     reason, advice = why_unable(entry("openai", kind="reward"), "reward")
     assert "`engine: openai`" in reason
     assert advice == "use one of auto, vllm, transformers, scripted"
+
+
+def test_what_is_extrapolated_only_weighs_texts() -> None:
+    moved = entry("transformers", extrapolate_from="base")
+    assert declared_capabilities(moved) == {"score", "label_probs"}
+    assert "weighs texts" in why_unable(moved, "generate")[0]
+    for engine, kind in (("auto", "text"), ("vllm", "text"), ("transformers", "reward")):
+        with pytest.raises(ValidationError, match="needs `engine: transformers`"):
+            entry(engine, kind=kind, extrapolate_from="base")
 
 
 def test_advice_fits_the_lack() -> None:
