@@ -137,6 +137,12 @@ IS_NOISY = Column("is_noisy", BOOL, "the pair is among the least confident of th
 LABEL_SMOOTHING = Column(
     "label_smoothing", FLOAT, "share of the label that goes to `rejected`; 0 is a hard label"
 )
+CHES = Column(
+    "ches", FLOAT, "centred hidden embedding similarity of the pair; higher is more alike"
+)
+LN_CHES = Column("ln_ches", FLOAT, "`ches` from mean hidden states instead of sums")
+CHOSEN_TOKENS = Column("chosen_n_tokens", INT, "tokens of `chosen` to the model that measured it")
+REJECTED_TOKENS = Column("rejected_n_tokens", INT, "tokens of `rejected` to that model")
 REWARD_READINGS = Column(
     "reward_readings",
     ListOf(

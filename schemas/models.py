@@ -1,8 +1,8 @@
 """What a stage may ask of a model, and what it gets back.
 
-Engines implement `Generator`, `Rewarder` or both. Requests carry an id that is unique within a
-call; results come back one per request, in request order. A request that fails yields a `Failure`
-in its place; only a dead engine raises (`schemas.errors.EngineDied`).
+Engines implement some of `Generator`, `HiddenReader` and `Rewarder`. Requests carry an id that is
+unique within a call; results come back one per request, in request order. A request that fails
+yields a `Failure` in its place; only a dead engine raises (`schemas.errors.EngineDied`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ Capability = Literal[
     "score",  # sum of log p(y|x) of a given text
     "label_probs",  # probabilities of given next-token labels
     "structured",  # output constrained to choices, a regular expression or a JSON schema
+    "hidden_states",  # sums of the last layer's hidden states over a given text
     "reward",  # scores of a finished conversation, from a sequence-classification model
 ]
 
@@ -122,6 +123,15 @@ class LabelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class HiddenRequest:
+    """Ask for the hidden states that predict the completion, end-of-turn token not included."""
+
+    request_id: str
+    prompt: Prompt
+    completion: str
+
+
+@dataclass(frozen=True, slots=True)
 class RewardRequest:
     """Ask what an answer is worth.
 
@@ -189,6 +199,23 @@ class LabelProbs:
     def mass(self) -> float:
         """How much probability the model gave to the labels altogether."""
         return sum(self.probs)
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenSum:
+    """What a model is in while it predicts a text.
+
+    Attributes:
+        vector: sum of the last layer's hidden states, as the unembedding sees them, at the
+            positions that predict each token of the completion: from the prompt's last token to
+            the last but one of all.
+        n_tokens: number of states in the sum.
+    """
+
+    request_id: str
+    vector: tuple[float, ...]
+    n_tokens: int
+    n_prompt_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +289,14 @@ class Generator(Model, Protocol):
 
     def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
         """Return the next-token probability of each label per request."""
+        ...
+
+
+class HiddenReader(Model, Protocol):
+    """A loaded text model that shows its hidden states."""
+
+    def hidden_sums(self, requests: Sequence[HiddenRequest]) -> list[HiddenSum | Failure]:
+        """Return the summed hidden states of each completion."""
         ...
 
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.batch import Batch
 from schemas.columns import Column
-from schemas.models import Capability, ChatFormat, Generator, Rewarder
+from schemas.models import Capability, ChatFormat, Generator, HiddenReader, Rewarder
 
 
 class StageConfig(BaseModel):
@@ -122,6 +122,10 @@ class Context(Protocol):
 
     def model(self, role: str) -> Generator:
         """The loaded model of a role that the stage declared in `needs`."""
+        ...
+
+    def hidden_reader(self, role: str) -> HiddenReader:
+        """The same for a role of which `hidden_states` are needed."""
         ...
 
     def rewarder(self, role: str) -> Rewarder:

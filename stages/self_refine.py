@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -159,7 +160,8 @@ def sketch(batch: Batch, config: Config) -> list[Place]:
 def decide(sketches: Sequence[list[Place]], config: Config) -> Place | None:
     """The place of the most confident pair that is noisy; None if none is."""
     places = sorted(place for part in sketches for place in part)
-    n_noisy = math.floor(config.noisy_share * len(places))
+    # As a decimal: 0.29 times 100 is 29, not a little less.
+    n_noisy = math.floor(Fraction(str(config.noisy_share)) * len(places))
     return places[n_noisy - 1] if n_noisy else None
 
 

@@ -16,6 +16,7 @@ from schemas.models import Failure, GenerateRequest, LabelRequest, RewardRequest
 from schemas.stage import Positions, Stage, StageConfig
 
 CONFIGS: dict[str, dict[str, Any]] = {
+    "ches": {"model": "policy", "keep": 0.5},
     "judge": {"model": "policy"},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
     "logit": {"model": "policy", "reference": "reference"},

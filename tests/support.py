@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pipeline.engines.plain_chat import PlainChat
 from pipeline.engines.scripted import ScriptedGenerator
-from schemas.models import ChatFormat, Generator, Model, Rewarder
+from schemas.models import ChatFormat, Generator, HiddenReader, Model, Rewarder
 
 __all__ = ["QUICKSTART", "FakeContext", "PlainChat", "run_recipe"]
 
@@ -34,6 +34,9 @@ class FakeContext:
 
     def model(self, role: str) -> Generator:
         return cast(Generator, self._models[role])
+
+    def hidden_reader(self, role: str) -> HiddenReader:
+        return cast(HiddenReader, self._models[role])
 
     def rewarder(self, role: str) -> Rewarder:
         return cast(Rewarder, self._models[role])

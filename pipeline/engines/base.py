@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from schemas.models import Capability, ChatFormat, Generator, Model, Rewarder
+from schemas.models import Capability, ChatFormat, Generator, HiddenReader, Model, Rewarder
 from schemas.recipe import ConcreteEngine, ModelEntry, ModelPlacement
 
 ProgressHook = Callable[[int, int], None]
@@ -84,6 +84,11 @@ class LoadedModel:
     def generator(self) -> Generator:
         """The model as one that writes; whether it does was checked with the recipe."""
         return cast(Generator, self.model)
+
+    @property
+    def hidden_reader(self) -> HiddenReader:
+        """The model as one that shows its states; whether it does was checked with the recipe."""
+        return cast(HiddenReader, self.model)
 
     @property
     def rewarder(self) -> Rewarder:

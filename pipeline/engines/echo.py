@@ -11,7 +11,14 @@ import re
 
 from pipeline.engines.plain_chat import USER_OPENS
 from schemas.ids import digest
-from schemas.models import GenerateRequest, LabelRequest, Prompt, RewardRequest, ScoreRequest
+from schemas.models import (
+    GenerateRequest,
+    HiddenRequest,
+    LabelRequest,
+    Prompt,
+    RewardRequest,
+    ScoreRequest,
+)
 
 _NUMBERS = 100_000
 _ANSWER = re.compile(r"Scripted answer (\d+) to:")
@@ -64,6 +71,16 @@ def echo_reward(request: RewardRequest) -> float:
     if numbers := _ANSWER.findall(text):
         return int(numbers[-1]) / _NUMBERS
     return int(digest(text)[:8], 16) / 0xFFFFFFFF
+
+
+def echo_hidden(request: HiddenRequest) -> list[float]:
+    """The sum of a vector of four numbers for each word."""
+    words = request.completion.split()
+    digests = [digest(word) for word in words]
+    return [
+        sum(int(one[start : start + 8], 16) / 0xFFFFFFFF for one in digests)
+        for start in (0, 8, 16, 24)
+    ]
 
 
 def echo_labels(request: LabelRequest) -> list[float]:

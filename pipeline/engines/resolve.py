@@ -81,7 +81,9 @@ def capabilities_of(engine: ConcreteEngine, entry: ModelEntry) -> frozenset[Capa
         return frozenset(("reward",))
     if entry.extrapolate_from:
         return frozenset(("score", "label_probs"))
-    return VLLM_CAPABILITIES if engine == "vllm" else VLLM_CAPABILITIES - {"structured"}
+    if engine == "vllm":
+        return VLLM_CAPABILITIES
+    return VLLM_CAPABILITIES - {"structured"} | {"hidden_states"}
 
 
 def choose_engine(role: str, entry: ModelEntry) -> tuple[ConcreteEngine, tuple[str, ...]]:

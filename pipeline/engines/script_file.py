@@ -31,7 +31,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.engines.echo import echo, echo_labels, echo_likelihood, echo_reward, seen
+from pipeline.engines.echo import echo, echo_hidden, echo_labels, echo_likelihood, echo_reward, seen
 from pipeline.engines.prompt_pattern import PromptPattern
 from pipeline.engines.scripted_faults import Fault
 from pipeline.engines.scripted_pace import Lengths, Pace
@@ -40,6 +40,7 @@ from schemas.models import (
     Failure,
     FailureKind,
     GenerateRequest,
+    HiddenRequest,
     LabelRequest,
     Prompt,
     RewardRequest,
@@ -74,7 +75,7 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Rules as the four functions that a `ScriptedGenerator` takes, and what it is else."""
+    """Rules as the functions that a `ScriptedGenerator` takes, and what it is else."""
 
     rules: tuple[Rule, ...] = ()
     answer_tokens: Lengths | None = None
@@ -122,6 +123,13 @@ class Script:
                     return [rule.labels[label] for label in request.labels]
                 return _failure(request.request_id, "no_logprobs")
         return echo_labels(request)
+
+    def hidden(self, request: HiddenRequest) -> list[float] | Failure:
+        """The states of `echo`, unless the first rule that matches fails."""
+        for rule in self._matching(request.prompt):
+            if rule.fail:
+                return _failure(request.request_id, rule.fail)
+        return echo_hidden(request)
 
     def worth(self, request: RewardRequest) -> float | Failure:
         """The reward of the first rule that has one and matches the conversation."""

@@ -26,12 +26,13 @@ from schemas.models import (
     Failure,
     FailureKind,
     GenerateRequest,
+    HiddenRequest,
     LabelRequest,
     RewardRequest,
     ScoreRequest,
 )
 
-Request = GenerateRequest | ScoreRequest | LabelRequest | RewardRequest
+Request = GenerateRequest | ScoreRequest | LabelRequest | HiddenRequest | RewardRequest
 Effect = Literal["die", "kill", "hang"]
 
 

@@ -27,6 +27,8 @@ from schemas.models import (
     Failure,
     GenerateRequest,
     Generation,
+    HiddenRequest,
+    HiddenSum,
     LabelProbs,
     LabelRequest,
     Score,
@@ -95,6 +97,10 @@ class TransformersEngine(TransformersModel):
         """See `schemas.models.Generator`; a label of several tokens is scored as a text."""
         return label_probs(requests, self._tokenizer, self._next_tokens, self.score)
 
+    def hidden_sums(self, requests: Sequence[HiddenRequest]) -> list[HiddenSum | Failure]:
+        """See `schemas.models.HiddenReader`."""
+        return self._serve([self._pair(request) for request in requests], self._hidden_sums)
+
     # -- requests ---------------------------------------------------------------------------
 
     def _row(self, request: GenerateRequest) -> _Row | Failure:
@@ -109,7 +115,7 @@ class TransformersEngine(TransformersModel):
         room = min(request.sampling.max_tokens, self._window - len(ids))
         return _Row(request, ids, room, torch.Generator().manual_seed(request.seed))
 
-    def _pair(self, request: ScoreRequest) -> _Pair | Failure:
+    def _pair(self, request: ScoreRequest | HiddenRequest) -> _Pair | Failure:
         text = request.prompt.text or ""
         prompt, completion = encode_pair(self._tokenizer, text, request.completion)
         return self._misfit(request.request_id, prompt, len(completion)) or _Pair(
@@ -209,6 +215,21 @@ class TransformersEngine(TransformersModel):
             scores.append(Score(pair.request_id, total, n_tokens, len(pair.prompt)))
             self._progress(1, 0)
         return scores
+
+    def _hidden_sums(self, pairs: Sequence[_Pair]) -> list[HiddenSum]:
+        rows = [pair.prompt + pair.completion for pair in pairs]
+        ids, mask, positions = left_pad(rows, self._model.device)
+        states = self._model.base_model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state
+        sums = []
+        for pair, row in zip(pairs, states, strict=True):
+            n_tokens, last = len(pair.completion), len(row) - 1
+            # The last position predicts what would follow the completion.
+            vector = row[last - n_tokens : last].double().sum(dim=0).tolist()
+            sums.append(HiddenSum(pair.request_id, tuple(vector), n_tokens, len(pair.prompt)))
+        self._progress(len(pairs), 0)
+        return sums
 
     def _next_logprobs(self, jobs: Sequence[NextJob]) -> list[dict[int, float]]:
         logits = self._last_logits([ids for _, ids, _ in jobs], 1)[:, -1]

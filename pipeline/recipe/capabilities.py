@@ -13,9 +13,9 @@ _REWARD: frozenset[Capability] = frozenset(("reward",))
 _AT_BEST: dict[EngineName, dict[ModelKind, frozenset[Capability]]] = {
     "auto": {"text": _TEXT, "reward": _REWARD},
     "vllm": {"text": _TEXT, "reward": _REWARD},
-    "transformers": {"text": _TEXT - {"structured"}, "reward": _REWARD},
+    "transformers": {"text": _TEXT - {"structured"} | {"hidden_states"}, "reward": _REWARD},
     "openai": {"text": _TEXT, "reward": frozenset()},
-    "scripted": {"text": _TEXT, "reward": _REWARD},
+    "scripted": {"text": _TEXT | {"hidden_states"}, "reward": _REWARD},
 }
 _CHAT_CANNOT: frozenset[Capability] = frozenset(("raw_prompt", "score", "logprobs"))
 """A chat endpoint renders the prompt itself: no text of ours can be continued or scored there."""
@@ -48,4 +48,5 @@ def why_unable(entry: ModelEntry, capability: Capability) -> tuple[str, str]:
     if entry.extrapolate_from:
         return "what is extrapolated only weighs texts", "name the model that it is made from"
     able = [name for name, can in _AT_BEST.items() if capability in can[entry.kind]]
-    return f"`engine: {entry.engine}` has no such call", f"use one of {', '.join(able)}"
+    may = " may take vLLM, which" if entry.engine == "auto" else ""
+    return f"`engine: {entry.engine}`{may} has no such call", f"use one of {', '.join(able)}"

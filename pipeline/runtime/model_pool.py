@@ -25,6 +25,9 @@ from schemas.models import (
     GenerateRequest,
     Generation,
     Generator,
+    HiddenReader,
+    HiddenRequest,
+    HiddenSum,
     LabelProbs,
     LabelRequest,
     Reward,
@@ -34,7 +37,9 @@ from schemas.models import (
     ScoreRequest,
 )
 
-R = TypeVar("R", Generation, Score, LabelProbs, Reward)
+R = TypeVar("R", Generation, Score, LabelProbs, HiddenSum, Reward)
+
+Result = Generation | Score | LabelProbs | HiddenSum | Reward
 
 Tell = Callable[[dict[str, Any]], None]
 """Where progress goes: receives small messages, see `Meter`."""
@@ -145,9 +150,7 @@ class Meter:
         if requests or tokens:
             self.tell({"requests": requests, "tokens": tokens})
 
-    def add(
-        self, results: Sequence[Generation | Score | LabelProbs | Reward | Failure], seconds: float
-    ) -> None:
+    def add(self, results: Sequence[Result | Failure], seconds: float) -> None:
         """Count what a call cost."""
         self.flush()
         served = [result for result in results if not isinstance(result, Failure)]
@@ -186,6 +189,12 @@ class PooledModel:
         """See `schemas.models.Generator`."""
         return self._measured(len(requests), lambda model: model.generator.label_probs(requests))
 
+    def hidden_sums(self, requests: Sequence[HiddenRequest]) -> list[HiddenSum | Failure]:
+        """See `schemas.models.HiddenReader`."""
+        return self._measured(
+            len(requests), lambda model: model.hidden_reader.hidden_sums(requests)
+        )
+
     def reward(self, requests: Sequence[RewardRequest]) -> list[Reward | Failure]:
         """See `schemas.models.Rewarder`."""
         return self._measured(len(requests), lambda model: model.rewarder.reward(requests))
@@ -220,6 +229,10 @@ class RunContext:
     meter: Meter = field(default_factory=Meter)
 
     def model(self, role: str) -> Generator:
+        """See `schemas.stage.Context`."""
+        return PooledModel(self.specs[role], self.pool, self.meter)
+
+    def hidden_reader(self, role: str) -> HiddenReader:
         """See `schemas.stage.Context`."""
         return PooledModel(self.specs[role], self.pool, self.meter)
 

@@ -78,7 +78,9 @@ def test_the_least_confident_tenth_is_softened_by_a_tenth() -> None:
         assert row["label_smoothing"] == (0.1 if row_id in noisy else 0.0)
 
 
-@pytest.mark.parametrize(("share", "n_noisy"), [(0.0, 0), (0.09, 0), (0.29, 2), (1.0, 10)])
+@pytest.mark.parametrize(
+    ("share", "n_noisy"), [(0.0, 0), (0.09, 0), (0.29, 2), (0.3, 3), (1.0, 10)]
+)
 def test_the_share_is_never_exceeded(share: float, n_noisy: int) -> None:
     rows = with_margins([0.0] * 10, noisy_share=share)
     assert sum(row["is_noisy"] for row in rows.values()) == n_noisy

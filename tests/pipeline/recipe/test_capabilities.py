@@ -20,14 +20,17 @@ def entry(engine: str, **rest: Any) -> ModelEntry:
 @pytest.mark.parametrize(
     ("model", "lacks"),
     [
-        (entry("auto"), set()),
-        (entry("vllm"), set()),
+        (entry("auto"), {"hidden_states"}),
+        (entry("vllm"), {"hidden_states"}),
         (entry("scripted"), set()),
         (entry("transformers"), {"structured"}),
-        (entry("openai", tokenizer="t"), set()),
-        (entry("openai", tokenizer="t", api="completions"), set()),
-        (entry("openai"), {"raw_prompt", "score", "logprobs"}),
-        (entry("openai", api="chat", tokenizer="t"), {"raw_prompt", "score", "logprobs"}),
+        (entry("openai", tokenizer="t"), {"hidden_states"}),
+        (entry("openai", tokenizer="t", api="completions"), {"hidden_states"}),
+        (entry("openai"), {"raw_prompt", "score", "logprobs", "hidden_states"}),
+        (
+            entry("openai", api="chat", tokenizer="t"),
+            {"raw_prompt", "score", "logprobs", "hidden_states"},
+        ),
     ],
 )
 def test_what_models_cannot_do_for_certain(model: ModelEntry, lacks: set[str]) -> None:
@@ -53,6 +56,13 @@ def test_a_model_is_of_one_kind() -> None:
     reason, advice = why_unable(entry("openai", kind="reward"), "reward")
     assert "`engine: openai`" in reason
     assert advice == "use one of auto, vllm, transformers, scripted"
+
+
+def test_auto_may_take_an_engine_that_hides_its_states() -> None:
+    assert why_unable(entry("auto"), "hidden_states") == (
+        "`engine: auto` may take vLLM, which has no such call",
+        "use one of transformers, scripted",
+    )
 
 
 def test_what_is_extrapolated_only_weighs_texts() -> None:

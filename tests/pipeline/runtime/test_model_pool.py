@@ -14,6 +14,7 @@ from schemas.models import (
     Failure,
     GenerateRequest,
     Generation,
+    HiddenRequest,
     LabelRequest,
     Prompt,
     RewardRequest,
@@ -107,13 +108,15 @@ def test_failures_cost_a_request_and_no_tokens() -> None:
     assert meter.usage == Usage(1, 0, 0, 2.0)
 
 
-def test_a_reward_model_goes_through_the_pool_and_is_paid_for(log: list[str]) -> None:
+def test_rewards_and_states_go_through_the_pool_and_are_paid_for(log: list[str]) -> None:
     meter = Meter()
     context = RunContext("reward", 7, {"rm": spec("rm")}, ModelPool(), meter)
     asked = [RewardRequest(f"{i}", Prompt("one two"), Prompt("one two three")) for i in range(2)]
     results = context.rewarder("rm").reward(asked)
     assert [result.request_id for result in results] == ["0", "1"]
     assert (meter.usage.requests, meter.usage.prompt_tokens) == (2, 6)
+    (states,) = context.hidden_reader("rm").hidden_sums([HiddenRequest("h", ASK.prompt, "a b")])
+    assert (states.request_id, meter.usage.requests) == ("h", 3)
     assert log == ["open rm"]
 
 
