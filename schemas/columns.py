@@ -135,7 +135,10 @@ CONFIDENCE = Column(
 )
 IS_NOISY = Column("is_noisy", BOOL, "the pair is among the least confident of the dataset")
 LABEL_SMOOTHING = Column(
-    "label_smoothing", FLOAT, "share of the label that goes to `rejected`; 0 is a hard label"
+    "label_smoothing",
+    FLOAT,
+    "share of the label that goes to `rejected`; 0 is a hard label, null one that nobody doubted",
+    nullable=True,
 )
 CHES = Column(
     "ches", FLOAT, "centred hidden embedding similarity of the pair; higher is more alike"

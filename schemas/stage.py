@@ -181,8 +181,8 @@ class Stage(Generic[C]):
         writes: columns it makes.
         extends: list columns it adds entries to; the runner supplies an empty list if no stage
             before made the column.
-        optional: list columns it looks at if some stage before made them; else the runner
-            supplies empty lists.
+        optional: list or nullable columns it looks at if some stage before made them; else the
+            runner supplies empty lists or nulls.
         drops: columns of the input that its output no longer has.
         dataset_pass: a second pass over all parts, after `run`; its presence makes the stage's
             scope `dataset`.

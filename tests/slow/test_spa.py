@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.folders import LocalFolder
@@ -49,7 +50,9 @@ def test_the_recipe_runs_as_it_stands(tmp_path: Path) -> None:
     options = [word for setting in small for word in ("--set", setting)]
     summary, _ = run_recipe(SPA, tmp_path, *options, "--limit", "4")
     assert summary["rows"]["dpo"] > 0
+    written = pq.read_table(tmp_path / "dataset" / "dpo").column("label_smoothing").to_pylist()
     pairs = rows_of(tmp_path, "self_refine")
+    assert sorted(written) == sorted(pair["label_smoothing"] for pair in pairs)
     assert sum(pair["is_noisy"] for pair in pairs) == len(pairs) // 2
     for pair in pairs:
         assert pair["confidence"] == pair["p_chosen"] >= 0.5
