@@ -24,6 +24,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "respond": {"model": ["policy", "reference"], "n": 2},
     "reward": {"model": "policy"},
     "self_refine": {"model": "policy", "reference": "reference", "noisy_share": 0.5},
+    "verify": {"mode": "answer"},
 }
 """Settings of stages that have required ones."""
 
@@ -100,6 +101,9 @@ def example_row(i: int) -> dict[str, Any]:
         "margin": 0.8,
         "p_chosen": 0.75,
         "labeller": "judge",
+        "gold_answers": [] if i == 6 else [f"{i}"],
+        "constraints": [{"kind": "words", "arguments": '{"most": 6}'}],
+        "checks": [],
         "raw_record": json.dumps({"prompt": f"What is number {i}?"}),
         "raw_place": f"a.jsonl:{i}",
         "raw_problem": "bad_record: no record" if i == 5 else None,
