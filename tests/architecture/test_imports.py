@@ -23,9 +23,12 @@ HEAVY = {
     "datasets",
     "distributed",
     "httpx",
+    "krippendorff",
     "numpy",
     "pyarrow",
     "rich",
+    "scipy",
+    "sklearn",
     "tenacity",
     "torch",
     "transformers",
@@ -73,8 +76,9 @@ ROOMS = {
     "inputs": {"files"},
     "engines": {"files"},
     "dataset": {"files"},
+    "audit": {"files", "inputs"},
     "runtime": {"files", "folders", "recipe", "inputs", "engines", "dataset"},
-    "cli": {"recipe", "runtime"},
+    "cli": {"recipe", "runtime", "audit", "files"},
 }
 """The rooms of `pipeline/`, and the rooms that each may use."""
 

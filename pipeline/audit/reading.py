@@ -1,0 +1,119 @@
+"""Reads a dataset to be audited, and human labels: a file, or a folder of files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.audit.human import Grade, HumanLabels
+from pipeline.audit.layouts import LAYOUTS, RATED, layout_of, read_pair, read_rated
+from pipeline.audit.pairs import Labels, Pair
+from pipeline.audit.turns import answer_of, last_user_turn
+from pipeline.inputs.readers import data_files, read_file
+from pipeline.inputs.records.base import Record
+from schemas.errors import InputError
+
+Fields = dict[str, Any]
+
+_COLUMNAR = frozenset((".parquet", ".arrow"))
+
+
+def read_labels(path: Path) -> Labels:
+    """The pairs of a dataset, whatever files and layouts it is in.
+
+    Files of a folder that hold something else, e.g. prompts, are passed over.
+
+    Raises:
+        InputError: nothing there, a file cannot be read, or there are no pairs in it.
+    """
+    labels = Labels(str(path))
+    for file in _files(path):
+        records = _readable(file, labels.skipped)
+        first = next(records, None)
+        layout = layout_of(first.fields) if first else None
+        if first is None or layout is None:
+            continue
+        pairs = _rated if layout == RATED else _one_by_one
+        for outcome in pairs(layout, first, records):
+            if isinstance(outcome, str):
+                labels.skipped[outcome] += 1
+            else:
+                labels.layouts[layout] += 1
+                labels.pairs.append(outcome)
+    if not labels.pairs:
+        raise InputError(_no_pairs(path, labels.skipped))
+    return labels
+
+
+def read_human(path: Path) -> HumanLabels:
+    """Human labels: pairs in any layout, or graded answers (prompt, completion, label).
+
+    Raises:
+        InputError: as `read_labels`.
+    """
+    grades = [grade for file in _files(path) for grade in _grades(file)]
+    if grades:
+        return HumanLabels(grades=grades)
+    return HumanLabels(pairs=read_labels(path).pairs)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    files = data_files(path)
+    # JSON beside Parquet or Arrow describes the dataset; it is not data.
+    files = [file for file in files if file.suffix in _COLUMNAR] or files
+    if not files:
+        raise InputError(f"{path}: no data files in it; JSON, JSON lines, CSV, Parquet or Arrow")
+    return files
+
+
+def _readable(file: Path, skipped: Counter[str]) -> Iterator[Record]:
+    """The records without those that could not be read, which are counted."""
+    for record in read_file(file):
+        if record.problem is None:
+            yield record
+        else:
+            skipped[record.problem.partition(":")[0]] += 1
+
+
+def _one_by_one(layout: str, first: Record, records: Iterator[Record]) -> Iterator[Pair | str]:
+    yield read_pair(layout, first.fields)
+    for record in records:
+        is_same = layout_of(record.fields) == layout
+        yield read_pair(layout, record.fields) if is_same else "other_layout"
+
+
+def _rated(layout: str, first: Record, records: Iterator[Record]) -> Iterator[Pair | str]:
+    """Answers to one prompt stand below each other, two by two."""
+    waiting: Fields | None = first.fields
+    for record in records:
+        if layout_of(record.fields) != layout:
+            yield "other_layout"
+        elif waiting is None:
+            waiting = record.fields
+        elif waiting["prompt"] == record.fields["prompt"]:
+            yield read_rated(waiting, record.fields)
+            waiting = None
+        else:
+            yield "no_partner"
+            waiting = record.fields
+    if waiting is not None:
+        yield "no_partner"
+
+
+def _grades(file: Path) -> Iterator[Grade]:
+    for record in _readable(file, Counter()):
+        fields = record.fields
+        answer = answer_of(fields.get("completion"))
+        if not isinstance(fields.get("label"), bool) or answer is None:
+            return
+        yield Grade(last_user_turn(fields.get("prompt")), answer, fields["label"])
+
+
+def _no_pairs(path: Path, skipped: Counter[str]) -> str:
+    reasons = ", ".join(f"{reason} {n}" for reason, n in skipped.most_common())
+    seen = f"all its records were skipped: {reasons}" if reasons else "none of a known layout"
+    return f"{path}: no pairs of answers in it; {seen}. Known layouts: {', '.join(LAYOUTS)}."
