@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from pipeline.audit.figures import Line, Section, share, unknown
+from pipeline.audit.figures import Line, Section, share
 from pipeline.audit.kappa import cohen_kappa, krippendorff_alpha
 from pipeline.audit.pairs import Labels
 
@@ -25,8 +25,7 @@ def agreement(labels: Labels) -> Section:
         return Section("agreement", title, _MEANING, unknown=reason)
     lines = [_couple(labels, *couple) for couple in combinations(names, 2)]
     alpha = krippendorff_alpha([[pair.neutral(name) for pair in labels.pairs] for name in names])
-    of_two = unknown("it is a figure of two labellers")
-    lines.append(Line("all", {"agree": of_two, "kappa": of_two, "alpha": alpha}))
+    lines.append(Line("all", {"alpha": alpha}))
     return Section("agreement", title, _MEANING, tuple(lines))
 
 
@@ -36,5 +35,4 @@ def _couple(labels: Labels, one: str, other: str) -> Line:
     equal = sum(a == b for a, b in both)
     agree = share(equal, len(both), "they have labelled no pair in common")
     kappa = cohen_kappa([a for a, _ in both], [b for _, b in both])
-    alpha = unknown("it is a figure of all labellers")
-    return Line(f"{one} / {other}", {"agree": agree, "kappa": kappa, "alpha": alpha})
+    return Line(f"{one} / {other}", {"agree": agree, "kappa": kappa})

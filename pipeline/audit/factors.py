@@ -15,7 +15,7 @@ from stages.filter_rules import REFUSALS
 Factor = Callable[[str], float]
 
 _WORD = re.compile(r"\w+")
-_ENDS = re.compile(r"[.!?…。！？:;)\]}\"'”’`*|>\d]\s*$")
+_ENDS = frozenset(".!?…。！？:;)]}\"'”’`*|>0123456789")
 _APOSTROPHES = str.maketrans("\u2019\u02bc", "''")
 _REFUSAL = re.compile(
     r"\b(?:i(?:'m| am) (?:sorry|afraid|unable|not able)\b.{0,60}\b(?:can(?:'t|not)|unable|not able)"
@@ -41,7 +41,7 @@ def is_refusal(text: str) -> bool:
 
 def is_unfinished(text: str) -> bool:
     """Whether an answer ends in the middle of a sentence, by its last character."""
-    return not _ENDS.search(text)
+    return text.rstrip()[-1:] not in _ENDS
 
 
 def repeated_words(text: str) -> float:
@@ -54,10 +54,10 @@ FACTORS: dict[str, Factor] = {
     "length": lambda text: float(len(text)),
     "paragraphs": _matches(r"\n\s*\n"),
     "headings": _matches(r"^#{1,6} "),
-    "list items": _matches(r"^\s*(?:[-*+•]|\d+[.)]) "),
+    "list items": _matches(r"^[ \t]*(?:[-*+•]|\d+[.)]) "),
     "bold or italics": _matches(r"\*\*[^*\n]+\*\*|(?<![\w*])[*_][^*_\n]+[*_](?![\w*])"),
-    "code blocks": _matches(r"^\s*```"),
-    "tables": _matches(r"^\|.*\|\s*$"),
+    "code blocks": _matches(r"^ *```.*?(?:^ *```|\Z)", re.DOTALL),
+    "tables": _matches(r"^\|.*\|[ \t]*$"),
     "links": _matches(r"https?://"),
     "numbers": _matches(r"\b\d[\d.,]*"),
     "questions": _matches(r"\?"),

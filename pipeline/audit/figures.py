@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,7 @@ class Line:
     """The figures of one subject: a labeller, two labellers, a model, a factor.
 
     Attributes:
+        values: by name; a figure that makes no sense for the subject is left out.
         group: what several subjects belong to, e.g. the labeller that factors are weighed for.
     """
 
@@ -48,6 +50,11 @@ class Line:
         """Group and subject, unique in a section."""
         return f"{self.group}: {self.subject}" if self.group else self.subject
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether none of its figures can be had."""
+        return all(value.value is None for value in self.values.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -57,7 +64,7 @@ class Section:
         key: its name in JSON.
         title: its name on the page.
         meaning: how the figures are made and read, for people.
-        lines: each with the same figures; none if `unknown` says why there are none.
+        lines: none if `unknown` says why there are none.
     """
 
     key: str
@@ -65,6 +72,38 @@ class Section:
     meaning: str
     lines: tuple[Line, ...] = ()
     unknown: str = ""
+
+    @property
+    def measures(self) -> list[str]:
+        """Names of its figures, in order."""
+        return list(dict.fromkeys(name for line in self.lines for name in line.values))
+
+    @property
+    def shown(self) -> list[Line]:
+        """The lines with something to show."""
+        return [line for line in self.lines if not line.is_bare]
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Why figures are missing: by reason, which. Lines without any are named whole."""
+        found: defaultdict[str, defaultdict[str, dict[str, None]]] = defaultdict(_names)
+        for line in self.lines:
+            reasons = {n: v.unknown for n, v in line.values.items() if v.value is None}
+            if line.is_bare and len(set(reasons.values())) == 1:
+                found[next(iter(reasons.values()))][line.group][line.subject] = None
+                continue
+            for name, reason in reasons.items():
+                found[reason][""][name] = None
+        return {reason: _listed(groups) for reason, groups in found.items()}
+
+
+def _names() -> defaultdict[str, dict[str, None]]:
+    return defaultdict(dict)
+
+
+def _listed(groups: Mapping[str, Iterable[str]]) -> str:
+    """What is missing, group by group."""
+    return "; ".join(f"{g}: {', '.join(n)}" if g else ", ".join(n) for g, n in groups.items())
 
 
 def unknown(reason: str, n: int = 0) -> Value:

@@ -47,7 +47,7 @@ def fit_logistic(features: Floats, outcomes: Floats, *, with_intercept: bool) ->
         weights = np.concatenate([weights, weights]) / 2
     used = weights > 0
     model = LogisticRegression(
-        C=1.0, fit_intercept=with_intercept, solver="newton-cholesky", max_iter=1000
+        C=1.0, fit_intercept=with_intercept, solver="newton-cholesky", tol=1e-8, max_iter=1000
     )
     model.fit(doubled[used], wins[used], sample_weight=weights[used])
     coefficients = model.coef_[0]

@@ -10,8 +10,8 @@ from pathlib import Path
 from pipeline.audit.charts import reach_of, share_bar, signed_bar
 from pipeline.audit.figures import Line, Section, Value
 from pipeline.audit.page_style import STYLE
-from pipeline.audit.report import Audit, measures
-from pipeline.audit.words import missing, told
+from pipeline.audit.report import Audit
+from pipeline.audit.words import told
 from schemas.errors import InputError
 
 _MARK = '<meta name="generator" content="prefmill audit">'
@@ -62,12 +62,16 @@ def _tiles(audit: Audit) -> str:
     tiles = []
     for key, measure, says in _TILES:
         lines = audit.section(key).lines
-        line = next((line for line in lines if line.values[measure].value is not None), None)
+        line = next((line for line in lines if _has(line, measure)), None)
         if line is not None:
             figure = f"{line.values[measure].value:.0%}"
             subject = f"{escape(line.subject)}: {says}"
             tiles.append(f'<a href="#{key}"><b>{figure}</b><span>{subject}</span></a>')
     return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _has(line: Line, measure: str) -> bool:
+    return measure in line.values and line.values[measure].value is not None
 
 
 def _contents(audit: Audit) -> str:
@@ -94,11 +98,12 @@ def _code(text: str) -> str:
 
 
 def _table(section: Section) -> str:
-    names = measures(section)
-    reach = {n: reach_of([line.values[n] for line in section.lines]) for n in names}
+    names = section.measures
+    reach = {n: reach_of([li.values[n] for li in section.lines if n in li.values]) for n in names}
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    rows = "".join(_rows(section.lines, names, reach))
-    notes = "".join(f"<li>{escape(reason)}</li>" for reason in missing(section))
+    rows = "".join(_rows(section.shown, names, reach))
+    missing = section.missing.items()
+    notes = "".join(f"<li>{escape(reason)}: {escape(which)}</li>" for reason, which in missing)
     notes = f'<ul class="missing">{notes}</ul>' if notes else ""
     return (
         f'<div class="wide"><table><thead><tr><th></th>{head}</tr></thead>'
@@ -111,11 +116,13 @@ def _rows(lines: Sequence[Line], names: Sequence[str], reach: dict[str, float]) 
         if group:
             yield f'<tr class="group"><th colspan="{len(names) + 1}">{escape(group)}</th></tr>'
         for line in members:
-            cells = "".join(_cell(line.values[name], reach[name]) for name in names)
+            cells = "".join(_cell(line.values.get(name), reach[name]) for name in names)
             yield f'<tr><th scope="row">{escape(line.subject)}</th>{cells}</tr>'
 
 
-def _cell(value: Value, reach: float) -> str:
+def _cell(value: Value | None, reach: float) -> str:
+    if value is None:
+        return "<td></td>"
     bars = {"share": share_bar(value), "number": signed_bar(value, reach), "count": ""}
     why = f"{value.n:,} counted" if value.value is not None else value.unknown
     figure = f"<span>{escape(told(value))}</span>"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.audit.agreement import agreement
 from pipeline.audit.consistency import self_consistency
 from pipeline.audit.criteria import criteria
-from pipeline.audit.figures import Section, Value
+from pipeline.audit.figures import Section
 from pipeline.audit.human import HumanLabels, human_agreement
 from pipeline.audit.length import length_controlled, length_correlation
 from pipeline.audit.pairs import Labels
@@ -56,13 +55,3 @@ def make_audit(labels: Labels, human: HumanLabels | None, seed: int) -> Audit:
     )
     layouts, skipped = dict(labels.layouts), dict(labels.skipped)
     return Audit(labels.name, len(labels.pairs), layouts, skipped, sections)
-
-
-def measures(section: Section) -> list[str]:
-    """Names of a section's figures, in order."""
-    return list(dict.fromkeys(name for line in section.lines for name in line.values))
-
-
-def reasons(values: Iterable[Value]) -> list[str]:
-    """Why figures are missing, each reason once."""
-    return list(dict.fromkeys(value.unknown for value in values if value.value is None))

@@ -22,6 +22,7 @@ _MEANING = (
     "always loses. Rewards are not reasons: factors that go together share their weight."
 )
 _MIN_PAIRS = 20
+_SAME = "no decided pair differs in it"
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
@@ -57,7 +58,7 @@ def _lines(labeller: str, differences: Floats, verdicts: Sequence[float]) -> lis
         Line(
             factor,
             {
-                "weight": next(weights) if varied[i] else unknown("no pair differs in it"),
+                "weight": next(weights) if varied[i] else unknown(_SAME),
                 "tau": _tau(differences[:, i], outcomes),
             },
             group=labeller,
@@ -86,4 +87,4 @@ def _tau(differences: Floats, outcomes: Floats) -> Value:
 
     signs = np.sign(differences) * np.sign(outcomes - 0.5)
     n = int(np.count_nonzero(signs))
-    return Value(float(signs.sum() / n), n) if n else unknown("no decided pair differs in it")
+    return Value(float(signs.sum() / n), n) if n else unknown(_SAME)

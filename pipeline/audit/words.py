@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.audit.figures import Section, Value
-from pipeline.audit.report import Audit, measures, reasons
+from pipeline.audit.report import Audit
 
 NOT_HAD = "–"
 _INDENT = "  "
@@ -51,25 +51,20 @@ def _section_text(section: Section) -> list[str]:
     lines = ["", section.title.upper()]
     if section.unknown:
         return [*lines, f"{_INDENT}cannot be had: {section.unknown}"]
-    names = measures(section)
+    names = section.measures
     table = [["", *names]]
-    table += [[line.name, *(told(line.values[name]) for name in names)] for line in section.lines]
+    for line in section.shown:
+        table.append([line.name, *(told(line.values.get(name)) for name in names)])
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines += [_INDENT + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
-    return lines + [f"{_INDENT}{NOT_HAD} {reason}" for reason in missing(section)]
+    reasons = section.missing.items()
+    return lines + [f"{_INDENT}{NOT_HAD} {reason}: {names}" for reason, names in reasons]
 
 
-def missing(section: Section) -> list[str]:
-    """For each figure that some subject lacks, why."""
-    return [
-        f"{name}: {reason}"
-        for name in measures(section)
-        for reason in reasons(line.values[name] for line in section.lines)
-    ]
-
-
-def told(value: Value) -> str:
-    """A figure with its interval, e.g. `43.1 % (38.0 to 48.3)`."""
+def told(value: Value | None) -> str:
+    """A figure with its interval, e.g. `43.1 % (38.0 to 48.3)`; empty if it makes no sense."""
+    if value is None:
+        return ""
     if value.value is None:
         return NOT_HAD
     match value.kind:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.files import read_json
 from pipeline.recipe.catalog import find_stage
 from pipeline.runtime.status import StepStatus, read_status
 from schemas.columns import CHOSEN, JUDGEMENTS, REJECTED, RESPONSES, SCORES
 from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Row = dict[str, Any]
 
@@ -64,7 +67,7 @@ def rows_of(step: StepStatus | None, columns: Sequence[str]) -> Iterator[Row]:
     if step is None:
         return
     for part in _parts(step):
-        table = step.folder.read_rows(part)
+        table = _rows(step, part)
         yield from table.select([n for n in columns if n in table.column_names]).to_pylist()
 
 
@@ -74,9 +77,19 @@ def _parts(step: StepStatus) -> Sequence[int]:
     return [part for part in step.folder.parts_there() if step.folder.committed(part)]
 
 
+def _rows(step: StepStatus, part: int) -> pa.Table:
+    try:
+        return step.folder.read_rows(part)
+    except FileNotFoundError:
+        raise InputError(
+            f"{step.folder.folder.url}: part {part} is not there, though the step says so. Run the "
+            "same command again: it is made anew."
+        ) from None
+
+
 def _columns(step: StepStatus) -> set[str]:
     for part in _parts(step):
-        return set(step.folder.read_rows(part).column_names)
+        return set(_rows(step, part).column_names)
     return set()
 
 
