@@ -6,8 +6,8 @@ Intervals are percentile bootstrap over prompts, since pairs of one prompt are n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -44,10 +44,15 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class HumanLabels:
-    """What people said of pairs, of single answers, or of both."""
+    """What people said of pairs, of single answers, or of both.
+
+    Attributes:
+        skipped: records that say nothing, by reason.
+    """
 
     pairs: Sequence[Pair] = ()
     grades: Sequence[Grade] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     def verdicts(self, pairs: Sequence[Pair]) -> dict[Key, float]:
         """By key and seen from its first answer, what people prefer among these pairs.

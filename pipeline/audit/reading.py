@@ -53,10 +53,18 @@ def read_human(path: Path) -> HumanLabels:
     Raises:
         InputError: as `read_labels`.
     """
-    grades = [grade for file in _files(path) for grade in _grades(file)]
+    skipped: Counter[str] = Counter()
+    grades: list[Grade] = []
+    for file in _files(path):
+        for outcome in _grades(file, skipped):
+            if isinstance(outcome, Grade):
+                grades.append(outcome)
+            else:
+                skipped[outcome] += 1
     if grades:
-        return HumanLabels(grades=grades)
-    return HumanLabels(pairs=read_labels(path).pairs)
+        return HumanLabels(grades=grades, skipped=skipped)
+    labels = read_labels(path)
+    return HumanLabels(pairs=labels.pairs, skipped=labels.skipped)
 
 
 def _files(path: Path) -> list[Path]:
@@ -104,13 +112,18 @@ def _rated(layout: str, first: Record, records: Iterator[Record]) -> Iterator[Pa
         yield "no_partner"
 
 
-def _grades(file: Path) -> Iterator[Grade]:
-    for record in _readable(file, Counter()):
-        fields = record.fields
-        answer = answer_of(fields.get("completion"))
-        if not isinstance(fields.get("label"), bool) or answer is None:
-            return
-        yield Grade(last_user_turn(fields.get("prompt")), answer, fields["label"])
+def _grades(file: Path, skipped: Counter[str]) -> Iterator[Grade | str]:
+    """The grades in a file, or why a record holds none; nothing if it is no file of grades."""
+    for record in _readable(file, skipped):
+        if not {"completion", "label"} <= record.fields.keys():
+            if layout_of(record.fields):
+                return
+            yield "no_grade"
+            continue
+        answer, label = answer_of(record.fields["completion"]), record.fields["label"]
+        is_grade = isinstance(label, bool) and answer is not None
+        prompt = last_user_turn(record.fields.get("prompt"))
+        yield Grade(prompt, answer or "", label) if is_grade else "no_grade"
 
 
 def _no_pairs(path: Path, skipped: Counter[str]) -> str:

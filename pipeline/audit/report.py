@@ -54,4 +54,6 @@ def make_audit(labels: Labels, human: HumanLabels | None, seed: int) -> Audit:
         criteria(labels, human),
     )
     layouts, skipped = dict(labels.layouts), dict(labels.skipped)
+    if human is not None:
+        skipped |= {f"human labels, {reason}": n for reason, n in human.skipped.items()}
     return Audit(labels.name, len(labels.pairs), layouts, skipped, sections)

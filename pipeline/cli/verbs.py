@@ -141,7 +141,7 @@ def _audit(parser: argparse.ArgumentParser) -> None:
         help="where to write the page (default: audit.html, in the folder of the run, else here)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the bootstrap (default: %(default)s)"
+        "--seed", type=_seed, default=0, metavar="N", help="of the bootstrap (default: %(default)s)"
     )
     _json(parser, "all figures as JSON")
 
@@ -189,6 +189,12 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
