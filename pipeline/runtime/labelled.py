@@ -100,7 +100,7 @@ def _last(steps: Iterator[StepStatus]) -> StepStatus | None:
 def _labels(stage: str) -> bool:
     """Whether a stage writes labels; one that is not installed here is not known to."""
     try:
-        writes = find_stage(stage).writes
+        found = find_stage(stage)
     except InputError:
         return False
-    return SCORES in writes or JUDGEMENTS in writes
+    return bool({SCORES, JUDGEMENTS} & {*found.writes, *found.extends})

@@ -133,10 +133,7 @@ def test_only_a_page_of_ours_is_replaced(tmp_path: Path) -> None:
     theirs.write_text("<html>mine</html>")
     refuse_foreign_page(ours)
     refuse_foreign_page(tmp_path / "new.html")
-    for path, said in (
-        (theirs, "left alone"),
-        (tmp_path, "folder"),
-        (tmp_path / "a/b", "no folder"),
-    ):
+    no_folder = tmp_path / "no" / "page.html"
+    for path, said in ((theirs, "left alone"), (tmp_path, "folder"), (no_folder, "no folder")):
         with pytest.raises(InputError, match=said):
             refuse_foreign_page(path)

@@ -98,7 +98,10 @@ def test_human_labels_are_pairs_or_grades(tmp_path: Path) -> None:
             "label": False,
         },
     ]
-    grades = read_human(write(tmp_path / "grades.jsonl", graded)).grades
+    none = {"prompt": "Why?", "completion": "three", "label": "good"}
+    human = read_human(write(tmp_path / "grades.jsonl", [graded[0], none, graded[1]]))
+    assert human.skipped == {"no_grade": 1}
+    grades = human.grades
     assert [(g.prompt, g.answer, g.is_good) for g in grades] == [
         ("Why?", "one", True),
         ("Why?", "two", False),
