@@ -25,7 +25,6 @@ def order_problems(
     source: RecipeSource, catalog: Catalog, steps: Sequence[Resolved]
 ) -> Iterator[Problem]:
     """The first step makes rows, and no other does."""
-    sources = [name for name, stage in catalog.steps.items() if stage.effect == "source"]
     for step in steps:
         if step.stage is None:
             continue
@@ -33,6 +32,7 @@ def order_problems(
         is_source = step.stage.effect == "source"
         if step.index == 0 and not is_source:
             seen = f"the first stage must make rows; `{step.stage.name}` takes some"
+            sources = (name for name, stage in catalog.steps.items() if stage.effect == "source")
             yield source.problem(place, seen, ", ".join(sources))
         if step.index > 0 and is_source:
             seen = f"`{step.stage.name}` makes rows of its own; only the first stage may"

@@ -8,7 +8,6 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from pipeline.runtime.dask_executor import DaskExecutor
 from pipeline.runtime.deploy import start_cluster
 from pipeline.runtime.executors import Executor, InlineExecutor
 from pipeline.runtime.fleet import Fleet, Seat
@@ -54,10 +53,13 @@ def open_executor(placement: Placement, fleet: Fleet, probe: Probe, tell: Tell) 
     Raises:
         InputError: the cluster cannot be reached or started, or its workers cannot be used.
     """
+    if placement.scheduler is None and placement.workers == 0:
+        return InlineExecutor(tell)
+
+    from pipeline.runtime.dask_executor import DaskExecutor  # not needed without Dask
+
     if placement.scheduler is not None:
         return DaskExecutor(running_cluster(placement.scheduler, probe), fleet, tell)
-    if placement.workers == 0:
-        return InlineExecutor(tell)
     if placement.cluster is not None and placement.cluster.kind != "local":
         return DaskExecutor(deployed_cluster(placement, probe), fleet, tell)
     if placement.cluster is not None and placement.cluster.options:

@@ -57,7 +57,7 @@ def held_task(folder: Path, part: int, group: str = "") -> PartTask:
 
 def perform_or_hold(packed: bytes, topic: str) -> Any:
     """In the place of `perform_on_worker`."""
-    task: PartTask = pickle.loads(packed)
+    task: PartTask = pickle.loads(packed)[0]
     if task.step != "held":
         return perform_on_worker(packed, topic)
     folder = Path(task.folder.folder.url).parent
@@ -67,7 +67,7 @@ def perform_or_hold(packed: bytes, topic: str) -> Any:
     with at_work():
         while not (folder / f"go-{task.part}").exists():
             time.sleep(0.02)
-    return task.part
+    return [task.part]
 
 
 def content() -> None:
