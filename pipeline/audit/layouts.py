@@ -68,12 +68,14 @@ def read_rated(first: Fields, second: Fields) -> Pair | str:
     """The pair that two records of `helpsteer2-ratings` make, a labeller for each attribute."""
     verdicts = {}
     for name in RATINGS:
-        ratings = first[name], second[name]
-        if any(isinstance(rating, bool) or not _is_number(rating) for rating in ratings):
+        one, two = first[name], second[name]
+        if not _is_number(one) or not _is_number(two):
             return "no_rating"
-        verdicts[name] = preference(*ratings)
+        verdicts[name] = preference(one, two)
     answers = first["response"], second["response"]
-    return _pair(first["prompt"], answers, {LABEL: verdicts["helpfulness"], **verdicts})
+    return _pair(
+        last_user_turn(first["prompt"]), answers, {LABEL: verdicts["helpfulness"], **verdicts}
+    )
 
 
 def preference(first: float, second: float) -> float:
@@ -160,12 +162,17 @@ def _verdicts(fields: Fields) -> dict[str, float]:
 
 
 def _models(fields: Fields) -> tuple[str | None, str | None]:
-    chosen, rejected = fields.get("chosen_model"), fields.get("rejected_model")
-    return (
-        chosen if isinstance(chosen, str) else None,
-        rejected if isinstance(rejected, str) else None,
-    )
+    return _name(fields.get("chosen_model")), _name(fields.get("rejected_model"))
+
+
+def _name(value: Any) -> str | None:
+    """A name as it can be shown anywhere, on a terminal too."""
+    if not isinstance(value, str):
+        return None
+    return "".join(char if char.isprintable() else "\ufffd" for char in value)
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)

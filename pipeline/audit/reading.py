@@ -17,6 +17,7 @@ from schemas.errors import InputError
 
 Fields = dict[str, Any]
 
+_NO_LAYOUT = "no_known_layout"
 _COLUMNAR = frozenset((".parquet", ".arrow"))
 
 
@@ -30,18 +31,19 @@ def read_labels(path: Path) -> Labels:
     """
     labels = Labels(str(path))
     for file in _files(path):
-        records = _readable(file, labels.skipped)
-        first = next(records, None)
-        layout = layout_of(first.fields) if first else None
-        if first is None or layout is None:
-            continue
-        pairs = _rated if layout == RATED else _one_by_one
-        for outcome in pairs(layout, first, records):
+        skipped: Counter[str] = Counter()
+        layouts: Counter[str] = Counter()
+        for layout, outcome in _outcomes(_readable(file, skipped)):
+            layouts[layout or ""] += 1
             if isinstance(outcome, str):
-                labels.skipped[outcome] += 1
+                skipped[outcome] += 1
             else:
-                labels.layouts[layout] += 1
                 labels.pairs.append(outcome)
+        if set(layouts) == {""}:  # a file of something else
+            del skipped[_NO_LAYOUT]
+        labels.layouts += layouts
+        labels.skipped += skipped
+    del labels.layouts[""]
     if not labels.pairs:
         raise InputError(_no_pairs(path, labels.skipped))
     return labels
@@ -87,29 +89,29 @@ def _readable(file: Path, skipped: Counter[str]) -> Iterator[Record]:
             skipped[record.problem.partition(":")[0]] += 1
 
 
-def _one_by_one(layout: str, first: Record, records: Iterator[Record]) -> Iterator[Pair | str]:
-    yield read_pair(layout, first.fields)
-    for record in records:
-        is_same = layout_of(record.fields) == layout
-        yield read_pair(layout, record.fields) if is_same else "other_layout"
+def _outcomes(records: Iterator[Record]) -> Iterator[tuple[str | None, Pair | str]]:
+    """Each record's layout, and its pair or why it holds none.
 
-
-def _rated(layout: str, first: Record, records: Iterator[Record]) -> Iterator[Pair | str]:
-    """Answers to one prompt stand below each other, two by two."""
-    waiting: Fields | None = first.fields
+    Answers that were rated one by one stand below each other, two to a prompt.
+    """
+    waiting: Fields | None = None
     for record in records:
-        if layout_of(record.fields) != layout:
-            yield "other_layout"
+        fields = record.fields
+        layout = layout_of(fields)
+        if layout is None:
+            yield None, _NO_LAYOUT
+        elif layout != RATED:
+            yield layout, read_pair(layout, fields)
         elif waiting is None:
-            waiting = record.fields
-        elif waiting["prompt"] == record.fields["prompt"]:
-            yield read_rated(waiting, record.fields)
+            waiting = fields
+        elif waiting["prompt"] == fields["prompt"]:
+            yield layout, read_rated(waiting, fields)
             waiting = None
         else:
-            yield "no_partner"
-            waiting = record.fields
+            yield layout, "no_partner"
+            waiting = fields
     if waiting is not None:
-        yield "no_partner"
+        yield RATED, "no_partner"
 
 
 def _grades(file: Path, skipped: Counter[str]) -> Iterator[Grade | str]:

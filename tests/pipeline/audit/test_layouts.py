@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.audit.layouts import LAYOUTS, layout_of, read_pair, read_rated
 from pipeline.audit.pairs import Pair
@@ -118,6 +120,38 @@ def test_a_record_that_says_nothing_has_a_reason(
     layout: str, changed: dict[str, Any], reason: str
 ) -> None:
     assert read_pair(layout, {**RECORDS[layout], **changed}) == reason
+
+
+def test_a_models_name_cannot_write_to_the_terminal() -> None:
+    record = {**RECORDS["plain"], "chosen_model": "a\x1b[2J", "rejected_model": "b\ud800"}
+    read = read_pair("plain", record)
+    assert isinstance(read, Pair)
+    assert read.models == ("a\ufffd[2J", "b\ufffd")
+
+
+_NAMES = sorted({name for record in RECORDS.values() for name in record} | {"response", *RATED})
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(("role", "content", "from", "value")), inner)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from([*RECORDS, "rated"]), st.dictionaries(st.sampled_from(_NAMES), _VALUES))
+def test_no_record_breaks_the_reading(kind: str, changed: dict[str, Any]) -> None:
+    rated = {"prompt": "Why?", "response": "one", **RATED}
+    record = {**(rated if kind == "rated" else RECORDS[kind]), **changed}
+    layout = layout_of(record)
+    assert layout in LAYOUTS
+    read = (
+        read_rated(rated, record) if layout == "helpsteer2-ratings" else read_pair(layout, record)
+    )
+    if isinstance(read, Pair):
+        assert read.first.strip() and read.second.strip() != read.first.strip()
+        assert set(read.verdicts.values()) <= {0.0, 0.5, 1.0}
 
 
 def test_other_records_are_no_pairs() -> None:

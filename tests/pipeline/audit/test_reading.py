@@ -30,6 +30,15 @@ def test_every_layout_is_read_from_lines_and_from_parquet(layout: str, tmp_path:
     assert dict(lines.layouts) == {layout: 2}
 
 
+def test_a_first_record_that_says_nothing_decides_nothing(tmp_path: Path) -> None:
+    first = [{"note": "made by us"}, {**RECORDS["plain"], "chosen": None}]
+    labels = read_labels(
+        write(tmp_path / "a.jsonl", [*first, RECORDS["plain"], RECORDS["hh-rlhf"]])
+    )
+    assert len(labels.pairs) == 2
+    assert labels.skipped == {"no_known_layout": 1, "no_answer": 1}
+
+
 def test_rated_answers_are_paired_with_the_row_below(tmp_path: Path) -> None:
     rows = [
         {"prompt": prompt, "response": response, **RATED}
@@ -62,7 +71,7 @@ def test_bad_records_are_counted_by_reason(tmp_path: Path) -> None:
         file.write('{oops\n{"text": "no pair"}\n')
     labels = read_labels(path)
     assert len(labels.pairs) == 1
-    assert dict(labels.skipped) == {"empty_answer": 1, "bad_record": 1, "other_layout": 1}
+    assert dict(labels.skipped) == {"empty_answer": 1, "bad_record": 1, "no_known_layout": 1}
 
 
 @pytest.mark.parametrize(
