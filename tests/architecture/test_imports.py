@@ -24,6 +24,7 @@ HEAVY = {
     "distributed",
     "httpx",
     "jsonschema",
+    "krippendorff",
     "numpy",
     "py3langid",
     "pyarrow",
@@ -31,6 +32,8 @@ HEAVY = {
     "referencing",
     "rich",
     "sympy",
+    "scipy",
+    "sklearn",
     "tenacity",
     "torch",
     "transformers",
@@ -78,8 +81,9 @@ ROOMS = {
     "inputs": {"files"},
     "engines": {"files"},
     "dataset": {"files"},
+    "audit": {"files", "inputs"},
     "runtime": {"files", "folders", "recipe", "inputs", "engines", "dataset"},
-    "cli": {"recipe", "runtime"},
+    "cli": {"recipe", "runtime", "audit", "files"},
 }
 """The rooms of `pipeline/`, and the rooms that each may use."""
 
