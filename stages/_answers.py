@@ -14,7 +14,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
 from stages._expression import NotAnExpression, Tree, parse
@@ -48,7 +47,7 @@ class Answer:
     """
 
     text: str
-    value: Fraction | Tree | str
+    value: Number | Tree | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Reader:
         text = text.rsplit("####", 1)[-1].strip()
         if self.kind == "number":
             found = list(numbers_in(text, self.units))
-            return Answer(found[0].text, found[0].value) if len(found) == 1 else None
+            return Answer(found[0].text, found[0]) if len(found) == 1 else None
         return self._read(text)
 
     def response(self, text: str, *, is_whole: bool) -> Answer | None:
@@ -125,7 +124,7 @@ def _announced(text: str) -> Iterator[str]:
 
 def _whole(number: Number | None) -> Answer | None:
     """A number as an answer, unless it is but a term of a formula."""
-    return None if number is None or number.is_term else Answer(number.text, number.value)
+    return None if number is None or number.is_term else Answer(number.text, number)
 
 
 def _braced(text: str) -> str | None:

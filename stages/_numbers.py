@@ -23,7 +23,7 @@ Percent = Literal["unit", "hundredth"]
 
 _PLAIN = r"(?:[0-9]{1,3}(?:,[0-9]{3})++(?:\.[0-9]++)?|[0-9]++(?:\.[0-9]++)?|\.[0-9]++)"
 _NUMBER = re.compile(
-    r"(?<![\w^\\])(?<![0-9][.,:/])(?P<sign>(?<![)\]])[-+]\s?)?(?P<before>[$€£¥]\s?)?(?P<minus>-)?"
+    r"(?<![\w^\\])(?<![0-9][.,:/])(?P<sign>(?<![)\]])[-+])?(?P<before>[$€£¥]\s?)?(?P<minus>-)?"
     r"(?:(?P<whole>[0-9]++)\s++(?P<top>[0-9]++)/(?P<bottom>[0-9]++)"
     rf"|(?P<over>{_PLAIN})\s?/\s?(?P<under>{_PLAIN})"
     rf"|(?P<plain>{_PLAIN})(?:[eE](?P<e>[-+]?[0-9]{{1,3}})"
@@ -43,16 +43,23 @@ class Number:
     """A number in a text.
 
     Attributes:
-        value: exact; of a stated unit the value in that unit, times its factor.
+        value: exact, without regard to its unit.
         text: as written, the unit left out.
-        in_unit: true if one of the stated units stands beside it.
+        factor: that of the stated unit beside it, if there is one.
         is_term: true if an operator ties it to another number, so that it is part of a formula.
     """
 
     value: Fraction
     text: str
-    in_unit: bool
+    factor: Fraction | None
     is_term: bool
+
+    def is_near(self, gold: Number, tolerance: Fraction) -> bool:
+        """Whether the error is within a share of the gold number; units count if both have one."""
+        ours, theirs = self.value, gold.value
+        if self.factor is not None and gold.factor is not None:
+            ours, theirs = ours * self.factor, theirs * gold.factor
+        return abs(ours - theirs) <= tolerance * abs(theirs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +84,8 @@ def numbers_in(text: str, units: Units) -> Iterator[Number]:
             continue
         if units.percent == "hundredth" and _PERCENT.match(text, match.end()):
             value /= 100
-        factor = _factor(match, text, units)
-        is_term = _is_term(match, text)
-        scaled = value if factor is None else value * factor
-        yield Number(scaled, match[0].strip(), factor is not None, is_term)
+        factor, is_term = _factor(match, text, units), _is_term(match, text)
+        yield Number(value, match[0].strip(), factor, is_term)
 
 
 def _uniform(text: str) -> str:

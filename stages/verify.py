@@ -25,7 +25,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, Self, cast
+from typing import Literal, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -39,7 +39,7 @@ from stages._constraints import Constraint
 from stages._equivalence import Comparer
 from stages._expression import Tree
 from stages._ifeval import read_constraint
-from stages._numbers import Percent, Units
+from stages._numbers import Number, Percent, Units
 from stages._patterns import compiled
 
 
@@ -53,8 +53,8 @@ class Config(StageConfig):
     compare: Kind = Field(
         "number",
         description="For `answer`, what an answer is: a `number`, a `choice` by its letter, "
-        "`maths` (an expression, without LaTeX), or a `text`, equal but for case, spaces and punctuation "
-        "around it.",
+        "`maths` (an expression, without LaTeX), or a `text`, equal but for case, spaces and "
+        "punctuation around it.",
     )
     pattern: str | None = Field(
         None,
@@ -70,8 +70,8 @@ class Config(StageConfig):
     choices: str = Field("ABCDE", pattern="^[A-Z]{2,26}$", description="For `choice`: the letters.")
     units: dict[str, float] = Field(
         {},
-        description="For `number`: units and their factors, e.g. `{km: 1000, m: 1}`. A number "
-        "beside one of them is multiplied; others count as they stand.",
+        description="For `number`: units and their factors, e.g. `{km: 1000, m: 1}`. Where "
+        "both numbers stand beside one, the factors count; else the numbers alone.",
     )
     percent: Percent = Field(
         "unit", description="For `number`: 50% is 50 (`unit`) or 0.5 (`hundredth`)."
@@ -201,11 +201,8 @@ def _is_right(answer: Answer, gold: list[Answer], config: Config, comparer: Comp
     if config.compare != "number":
         return any(answer.value == one.value for one in gold)
     tolerance = Fraction(str(config.tolerance))
-    return any(_is_near(answer.value, one.value, tolerance) for one in gold)
-
-
-def _is_near(number: Any, gold: Any, tolerance: Fraction) -> bool:
-    return bool(abs(number - gold) <= tolerance * abs(gold))
+    number = cast(Number, answer.value)
+    return any(number.is_near(cast(Number, one.value), tolerance) for one in gold)
 
 
 def _is_equivalent(answer: Answer, gold: list[Answer], comparer: Comparer) -> bool:
