@@ -59,9 +59,9 @@ RESPONSE = Struct(
         Field("seed", INT, "the sampling seed of this answer"),
         Field("is_baseline", BOOL, "true for the greedy baseline answer"),
         Field(
-            "stop_logprob",
+            "text_logprob_sum",
             FLOAT,
-            "what the stop token adds to logprob_sum; 0 if there was none",
+            "log p of the text alone, without the stop token; null if its tokens were others",
             nullable=True,
         ),
     )

@@ -155,8 +155,9 @@ class Generation:
         n_tokens: tokens sampled, the stop token included.
         n_prompt_tokens: tokens of the prompt.
         logprob_sum: sum of log p of the sampled tokens in nats; None where the engine has none.
-        stop_logprob: what the stop token adds to that sum; 0 if the answer was cut off before one,
-            None where it is not known.
+        text_logprob_sum: the part of that sum that `Score` would give for the text, without the
+            stop token; None where it is not known, or where other tokens were sampled than the
+            text is split into.
     """
 
     request_id: str
@@ -165,7 +166,7 @@ class Generation:
     n_tokens: int
     n_prompt_tokens: int
     logprob_sum: float | None = None
-    stop_logprob: float | None = None
+    text_logprob_sum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ beta r(y).
 
 Answers are scored under the row's own conversation, which is what will be trained on, not under
 a system prompt that one answer was sampled with. Both sums end before the stop token. Where the
-policy itself sampled the answer from that conversation, what came with it is its sum, less the stop
-token, and it is not asked again; engines give log-probabilities as they are before temperature. An
-answer whose text splits into another number of tokens than were sampled is asked for all the same.
+policy itself sampled the answer from that conversation, what came with it is its sum, and it is
+not asked again; engines give log-probabilities as they are before temperature. It is asked all the
+same if the text splits into other tokens than were sampled, or than the reference reads.
 
 Reads: messages, responses.
 Writes: implicit_rewards (both sums in nats, with their tokens; beta not applied); scores, beta r.
@@ -128,11 +128,10 @@ def _sampled(rows: Sequence[Row], reference: Scored, policy: str) -> Scored:
                 isinstance(theirs, Score)
                 and response["model"] == policy
                 and response["system"] is None
-                and response["logprob_sum"] is not None
-                and response["stop_logprob"] is not None
+                and response["text_logprob_sum"] is not None
                 and n_tokens == theirs.n_tokens
             ):
-                total = response["logprob_sum"] - response["stop_logprob"]
+                total = response["text_logprob_sum"]
                 known[key] = Score("/".join(key), total, n_tokens, theirs.n_prompt_tokens)
     return known
 

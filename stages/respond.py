@@ -205,7 +205,7 @@ def _response(candidate: Candidate, result: Generation, model_name: str) -> Row:
         "top_p": candidate.point.top_p,
         "seed": candidate.request.seed,
         "is_baseline": candidate.point.is_baseline,
-        "stop_logprob": result.stop_logprob,
+        "text_logprob_sum": result.text_logprob_sum,
     }
 
 

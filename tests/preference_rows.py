@@ -25,7 +25,7 @@ def response(response_id: str, text: str, **changed: Any) -> Row:
         "top_p": 1.0,
         "seed": 1,
         "is_baseline": False,
-        "stop_logprob": None,
+        "text_logprob_sum": None,
         **changed,
     }
 

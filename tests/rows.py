@@ -123,7 +123,7 @@ def _response(response_id: str, text: str, *, cut: bool) -> dict[str, Any]:
         "top_p": 1.0,
         "seed": 1,
         "is_baseline": False,
-        "stop_logprob": None,
+        "text_logprob_sum": None,
     }
 
 

@@ -54,8 +54,13 @@ class Sampled:
     """
 
     text: str = ""
-    n_tokens: int = 0
+    token_ids: list[int] = field(default_factory=list)
     last: Any = None
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens sampled."""
+        return len(self.token_ids)
 
     def take(self, output: Any) -> int:
         """Add a piece; returns its tokens."""
@@ -64,7 +69,7 @@ class Sampled:
             return 0
         piece = output.outputs[0]
         self.text += piece.text
-        self.n_tokens += len(piece.token_ids)
+        self.token_ids += piece.token_ids
         return len(piece.token_ids)
 
 

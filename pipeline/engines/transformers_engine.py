@@ -19,7 +19,13 @@ from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.extrapolation import ExtrapolatedModel
 from pipeline.engines.labels import label_probs
 from pipeline.engines.sampling import cut_at_stop, draw, left_pad
-from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
+from pipeline.engines.tokenizer import (
+    chat_format,
+    encode_pair,
+    encode_prompt,
+    text_logprob_sum,
+    tokenizer_of,
+)
 from pipeline.engines.transformers_base import TransformersModel
 from pipeline.engines.transformers_model import end_ids, load_model
 from schemas.errors import EngineDied
@@ -191,7 +197,12 @@ class TransformersEngine(TransformersModel):
             n_tokens=len(row.sampled),
             n_prompt_tokens=len(row.ids),
             logprob_sum=row.logprob_sum,
-            stop_logprob=logprob if ended else None if stopped else 0.0,
+            text_logprob_sum=text_logprob_sum(
+                self._tokenizer,
+                text,
+                row.sampled[:-1] if ended else row.sampled,
+                row.logprob_sum - logprob if ended else row.logprob_sum,
+            ),
         )
 
     def _text(self, ids: list[int]) -> str:

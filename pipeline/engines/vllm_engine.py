@@ -13,13 +13,20 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.footprint import DEFAULT_KV_CACHE_MB
 from pipeline.engines.quiet import quiet_stderr
 from pipeline.engines.step_loop import Job, Sampled, StepLoop
-from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
+from pipeline.engines.tokenizer import (
+    chat_format,
+    encode_pair,
+    encode_prompt,
+    text_logprob_sum,
+    tokenizer_of,
+)
 from pipeline.engines.vllm_version import CAPABILITIES, installed_vllm
 from schemas.errors import EngineUnavailable
 from schemas.models import (
@@ -163,7 +170,8 @@ class VllmEngine:
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """See `schemas.models.Generator`."""
-        return self._serve(requests, self._generate_job, _generation, sampling=True)
+        read = partial(_generation, self._tokenizer)
+        return self._serve(requests, self._generate_job, read, sampling=True)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
         """See `schemas.models.Generator`."""
@@ -293,7 +301,7 @@ def refusals() -> tuple[type[Exception], ...]:
     return (ValueError, client_error) if client_error else (ValueError,)
 
 
-def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
+def _generation(tokenizer: Any, request: GenerateRequest, sampled: Sampled) -> Generation:
     answer = sampled.last.outputs[0]
     return Generation(
         request_id=request.request_id,
@@ -302,17 +310,19 @@ def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
         n_tokens=sampled.n_tokens,
         n_prompt_tokens=len(sampled.last.prompt_token_ids),
         logprob_sum=answer.cumulative_logprob,
-        stop_logprob=_stop_logprob(answer),
+        text_logprob_sum=_text_logprob_sum(tokenizer, sampled),
     )
 
 
-def _stop_logprob(answer: Any) -> float | None:
-    """What the stop token adds to the sum; a stop text has tokens that nobody counted."""
-    if answer.finish_reason == "length":
-        return 0.0
-    if isinstance(answer.stop_reason, str) or not answer.token_ids:
-        return None
-    return float(answer.logprobs[-1][answer.token_ids[-1]].logprob)
+def _text_logprob_sum(tokenizer: Any, sampled: Sampled) -> float | None:
+    answer, ids = sampled.last.outputs[0], sampled.token_ids
+    total: float = answer.cumulative_logprob
+    if answer.finish_reason != "length" and not isinstance(answer.stop_reason, str):
+        if not answer.token_ids:
+            return None
+        total -= answer.logprobs[-1][answer.token_ids[-1]].logprob
+        ids = ids[:-1]
+    return text_logprob_sum(tokenizer, sampled.text, ids, total)
 
 
 def sampling_params(sampling: Sampling, seed: int, room: int) -> Any:

@@ -82,4 +82,4 @@ def test_a_later_round_asks_the_models(tmp_path: Path) -> None:
 
 
 def was_reused(response: dict[str, Any]) -> bool:
-    return response["stop_logprob"] is not None
+    return response["text_logprob_sum"] is not None

@@ -84,7 +84,7 @@ SAMPLED = {"model": "policy:scripted", "finish_reason": "stop", "n_tokens": 3}
 
 def own(changed: Mapping[str, Any]) -> Row:
     """An answer of two words that the policy sampled, with its stop token."""
-    sums = {"logprob_sum": -5.0, "stop_logprob": -0.5}
+    sums = {"logprob_sum": -5.0, "text_logprob_sum": -4.5}
     answer = response("1", "first one", **{**SAMPLED, **sums, **changed})
     return {**row({}), "responses": [answer]}
 
@@ -93,13 +93,12 @@ def own(changed: Mapping[str, Any]) -> Row:
     ("changed", "policy_sum"),
     [
         ({}, -4.5),
-        ({"finish_reason": "length", "n_tokens": 2, "stop_logprob": 0.0}, -5.0),
+        ({"finish_reason": "length", "n_tokens": 2, "text_logprob_sum": -5.0}, -5.0),
         # Below, the policy is asked and says -10.
         ({"model": "start:scripted"}, -10.0),
         ({"model": "given"}, -10.0),
         ({"system": "Be odd."}, -10.0),
-        ({"logprob_sum": None}, -10.0),
-        ({"stop_logprob": None}, -10.0),
+        ({"text_logprob_sum": None}, -10.0),
         ({"n_tokens": 4}, -10.0),
         ({"finish_reason": "length"}, -10.0),
     ],
