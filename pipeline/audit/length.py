@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 from pipeline.audit.figures import CONFIDENCE, Line, Section, Value, share, unknown
 from pipeline.audit.logistic import fit_logistic
-from pipeline.audit.pairs import Labels, Pair, decided
+from pipeline.audit.pairs import ALL_TIES, Labels, Pair, decided
 
 _CORRELATION = (
     "`longer preferred`: the share of pairs whose longer answer is preferred; one half is no "
@@ -27,6 +27,7 @@ _CONTROLLED = (
     "that wins by length alone falls back to one half."
 )
 _MIN_PAIRS = 10
+_SAME = "no two answers differ in length"
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
@@ -37,7 +38,7 @@ def length_correlation(labels: Labels) -> Section:
         won = [(pair.length_gap, verdict) for pair, verdict in decided(labels.of(name))]
         uneven = [(gap > 0) == (verdict == 1) for gap, verdict in won if gap]
         values = {
-            "longer preferred": share(sum(uneven), len(uneven), "no two answers differ in length"),
+            "longer preferred": share(sum(uneven), len(uneven), _SAME if won else ALL_TIES),
             "correlation": _correlation([gap for gap, _ in won], [v for _, v in won]),
         }
         lines.append(Line(name, values))
@@ -47,7 +48,7 @@ def length_correlation(labels: Labels) -> Section:
 
 def _correlation(gaps: Sequence[int], verdicts: Sequence[float]) -> Value:
     if not any(gaps):
-        return unknown("no two answers differ in length", len(gaps))
+        return unknown(_SAME if gaps else ALL_TIES, len(gaps))
     import numpy as np
 
     gap = np.array([*gaps, *(-gap for gap in gaps)], dtype=float)

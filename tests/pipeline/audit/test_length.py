@@ -63,6 +63,12 @@ def test_a_win_rate_counts_ties_half() -> None:
     assert value(length_controlled(labels(pairs)), "label: x", "win rate").value == 0.5
 
 
+def test_a_labeller_that_finds_all_equal_has_no_length() -> None:
+    section = length_correlation(labels([of_lengths(9, 2, 0.5)]))
+    for name in ("longer preferred", "correlation"):
+        assert value(section, "label", name).unknown == "all labels are ties"
+
+
 @pytest.mark.parametrize(
     ("pairs", "reason"),
     [
