@@ -58,6 +58,12 @@ RESPONSE = Struct(
         Field("top_p", FLOAT, "nucleus mass"),
         Field("seed", INT, "the sampling seed of this answer"),
         Field("is_baseline", BOOL, "true for the greedy baseline answer"),
+        Field(
+            "stop_logprob",
+            FLOAT,
+            "what the stop token adds to logprob_sum; 0 if there was none",
+            nullable=True,
+        ),
     )
 )
 RESPONSES = Column("responses", ListOf(RESPONSE), "candidate answers; response_id is unique")
@@ -124,8 +130,71 @@ P_CHOSEN = Column(
 )
 LABELLER = Column("labeller", STRING, "the stage whose scores made the pair")
 
+CONFIDENCE = Column(
+    "confidence", FLOAT, "P(chosen beats rejected) to the model that looks for noise"
+)
+IS_NOISY = Column("is_noisy", BOOL, "the pair is among the least confident of the dataset")
+LABEL_SMOOTHING = Column(
+    "label_smoothing",
+    FLOAT,
+    "share of the label that goes to `rejected`; 0 is a hard label, null one that nobody doubted",
+    nullable=True,
+)
+CHES = Column(
+    "ches", FLOAT, "centred hidden embedding similarity of the pair; higher is more alike"
+)
+LN_CHES = Column("ln_ches", FLOAT, "`ches` from mean hidden states instead of sums")
+CHOSEN_TOKENS = Column("chosen_n_tokens", INT, "tokens of `chosen` to the model that measured it")
+REJECTED_TOKENS = Column("rejected_n_tokens", INT, "tokens of `rejected` to that model")
+REWARD_READINGS = Column(
+    "reward_readings",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that was read"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("n_tokens", INT, "tokens read: prompt, answer and template"),
+                Field("n_truncated", INT, "tokens cut off at the end, for want of room"),
+            )
+        )
+    ),
+    "how much of each answer a reward model saw",
+)
+
 RAW_RECORD = Column("raw_record", STRING, "one record of an input file, as JSON")
 RAW_PLACE = Column("raw_place", STRING, "file and line or row number of the record")
 RAW_PROBLEM = Column(
     "raw_problem", STRING, "`code: why`, if the record could not be read", nullable=True
+)
+
+GOLD_ANSWERS = Column(
+    "gold_answers", ListOf(STRING), "right answers, any of which will do; empty if none is known"
+)
+CONSTRAINTS = Column(
+    "constraints",
+    ListOf(
+        Struct(
+            (
+                Field("kind", STRING, "a kind of constraint that `verify` knows, or an IFEval id"),
+                Field("arguments", STRING, "its settings, a JSON object"),
+            )
+        )
+    ),
+    "what an answer to this prompt must keep to; empty if nothing is known",
+)
+CHECKS = Column(
+    "checks",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that was checked"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("check", STRING, "`answer`, or the kind of constraint"),
+                Field("passed", BOOL, "whether it held"),
+                Field("wanted", STRING, "the gold answers, or the constraint's settings as JSON"),
+                Field("found", STRING, "what stood in the answer"),
+            )
+        )
+    ),
+    "what each programmatic score was computed from, failed checks included",
 )

