@@ -9,11 +9,11 @@ from pipeline.audit.pairs import Key, Labels
 
 _MEANING = (
     "`repeats agree`: of the pairs that are labelled more than once, in either order, the share on "
-    "which all labels are the same. `no cycles`: of the triples of answers that a judge compared "
+    "which all labels are the same. `no cycles`: of the triples of answers that a judge decided "
     "all three ways, the share that it does not put in a circle (a over b, b over c, c over a)."
 )
 _NO_REPEATS = "no pair is labelled twice"
-_NO_TRIPLES = "no three answers were compared with each other"
+_NO_TRIPLES = "no judge decided between three answers all three ways"
 
 
 def self_consistency(labels: Labels) -> Section:

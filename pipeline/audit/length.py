@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 from pipeline.audit.figures import CONFIDENCE, Line, Section, Value, share, unknown
 from pipeline.audit.logistic import fit_logistic
-from pipeline.audit.pairs import Labels, Pair, decided
+from pipeline.audit.pairs import ALL_TIES, LABEL, Labels, Pair, decided
 
 _CORRELATION = (
     "`longer preferred`: the share of pairs whose longer answer is preferred; one half is no "
@@ -24,9 +24,12 @@ _CORRELATION = (
 _CONTROLLED = (
     "`win rate`: how often a model's answers are preferred to other models', ties half. "
     "`length-controlled`: what a logistic fit predicts if both answers were equally long. A model "
-    "that wins by length alone falls back to one half."
+    "that wins by length alone falls back to one half. Where the models are not known but the "
+    "order of the answers is, the same of the answer shown first."
 )
+_SHOWN_FIRST = "the answer shown first"
 _MIN_PAIRS = 10
+_SAME = "no two answers differ in length"
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
@@ -37,7 +40,7 @@ def length_correlation(labels: Labels) -> Section:
         won = [(pair.length_gap, verdict) for pair, verdict in decided(labels.of(name))]
         uneven = [(gap > 0) == (verdict == 1) for gap, verdict in won if gap]
         values = {
-            "longer preferred": share(sum(uneven), len(uneven), "no two answers differ in length"),
+            "longer preferred": share(sum(uneven), len(uneven), _SAME if won else ALL_TIES),
             "correlation": _correlation([gap for gap, _ in won], [v for _, v in won]),
         }
         lines.append(Line(name, values))
@@ -47,7 +50,7 @@ def length_correlation(labels: Labels) -> Section:
 
 def _correlation(gaps: Sequence[int], verdicts: Sequence[float]) -> Value:
     if not any(gaps):
-        return unknown("no two answers differ in length", len(gaps))
+        return unknown(_SAME if gaps else ALL_TIES, len(gaps))
     import numpy as np
 
     gap = np.array([*gaps, *(-gap for gap in gaps)], dtype=float)
@@ -56,7 +59,7 @@ def _correlation(gaps: Sequence[int], verdicts: Sequence[float]) -> Value:
 
 
 def length_controlled(labels: Labels) -> Section:
-    """Win rates of models, raw and length-controlled, by labeller."""
+    """Win rates of models, or of what is shown first, raw and length-controlled, by labeller."""
     lines = []
     for name in labels.labellers:
         verdicts = labels.of(name)
@@ -64,6 +67,9 @@ def length_controlled(labels: Labels) -> Section:
             games = [_game(pair, verdict, model) for pair, verdict in verdicts if _met(pair, model)]
             if games:
                 lines.append(Line(model, _win_rates(games), group=name))
+    shown = [(v, pair.length_gap) for pair, v in labels.of(LABEL) if pair.is_shown_order]
+    if shown:
+        lines.append(Line(_SHOWN_FIRST, _win_rates(shown), group=LABEL))
     title = "Length-controlled win rate"
     return Section(
         "length_controlled",
@@ -78,7 +84,7 @@ def _no_models(pairs: Sequence[Pair]) -> str:
     models = {model for pair in pairs for model in pair.models if model}
     if len(models) == 1:
         return f"all answers are by one model, {models.pop()}, and a win rate needs two"
-    return "the dataset does not say which model wrote which answer"
+    return "the dataset says neither which model wrote an answer nor which was shown first"
 
 
 def _met(pair: Pair, model: str) -> bool:
@@ -109,10 +115,10 @@ def _controlled(games: Sequence[tuple[float, int]]) -> Value:
     if n < _MIN_PAIRS:
         return unknown(f"{n} pairs; a fit needs at least {_MIN_PAIRS}", n)
     if results.max() == 0 or results.min() == 1:
-        return unknown("it won all or none of its pairs, so that length explains nothing", n)
+        return unknown("all of its pairs are won, or all lost: length explains nothing", n)
     spread = gaps.std()
     if not spread:
-        return unknown("all its answers differ by the same length from the others'", n)
+        return unknown("its answers all differ by the same length from the others", n)
     fit = fit_logistic(np.tanh(gaps / spread)[:, None], results, with_intercept=True)
     ends = (fit.weights[0] + sign * _Z * fit.errors[0] for sign in (0, -1, 1))
     value, low, high = (1 / (1 + math.exp(-end)) for end in ends)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 LABEL = "label"
 """Labeller that stands for the dataset itself: what it calls chosen."""
+ALL_TIES = "all labels are ties"
+"""Why there is no figure that needs a preference."""
 
 Key = tuple[str, str, str]
 
@@ -75,7 +77,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """How many triples of answers a labeller compared all three ways, and found going round."""
+    """How many triples of answers a labeller decided all three ways, and found going round."""
 
     triples: int = 0
     cyclic: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.audit.figures import Line, Section, share
-from pipeline.audit.pairs import LABEL, Judgement, Labels, decided
+from pipeline.audit.pairs import ALL_TIES, LABEL, Judgement, Labels, decided
 
 _MEANING = (
     "A judge that saw both orders of a pair and preferred another answer each time was moved by "
@@ -28,7 +28,7 @@ def position_bias(labels: Labels) -> Section:
     shown = [(pair, verdict) for pair, verdict in labels.of(LABEL) if pair.is_shown_order]
     if shown:
         winners = [verdict for _, verdict in decided(shown)]
-        preferred = share(winners.count(1.0), len(winners), "all labels are ties")
+        preferred = share(winners.count(1.0), len(winners), ALL_TIES)
         never = share(0, 0, _ONE_ORDER)
         values = {"flips": never, "first when it flips": never, "first preferred": preferred}
         lines.append(Line(LABEL, values))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pipeline.audit.factors import is_refusal
 from pipeline.audit.figures import Line, Section, count, share
-from pipeline.audit.pairs import Labels, decided
+from pipeline.audit.pairs import ALL_TIES, Labels, decided
 
 _ANSWERS = (
     "By the opening words of an answer. `refusal wins`: of the pairs in which one answer refuses, "
     "the share in which the refusal is preferred; much more than the prompts deserve teaches a "
     "model to refuse."
 )
+_NONE_REFUSES = "in no pair does just one answer refuse"
 _LOST = (
     "Labels that could not be had, by the reason code of the reject: they are no part of the "
     "labels, and no figure here counts them as one."
@@ -29,9 +30,9 @@ def refusals(labels: Labels) -> Section:
         n = len(refused)
         one = [winner for winner, loser in refused if winner != loser]
         values = {
-            "of preferred": share(sum(winner for winner, _ in refused), n, "all labels are ties"),
-            "of others": share(sum(loser for _, loser in refused), n, "all labels are ties"),
-            "refusal wins": share(sum(one), len(one), "in no pair does just one answer refuse"),
+            "of preferred": share(sum(winner for winner, _ in refused), n, ALL_TIES),
+            "of others": share(sum(loser for _, loser in refused), n, ALL_TIES),
+            "refusal wins": share(sum(one), len(one), _NONE_REFUSES if n else ALL_TIES),
         }
         lines.append(Line(name, values))
     unknown = "" if lines else "there are no labels"

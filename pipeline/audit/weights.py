@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.audit.factors import FACTORS
 from pipeline.audit.figures import CONFIDENCE, Line, Section, Value, unknown
 from pipeline.audit.logistic import fit_logistic
-from pipeline.audit.pairs import Labels, Pair
+from pipeline.audit.pairs import ALL_TIES, Labels, Pair
 
 if TYPE_CHECKING:
     from pipeline.audit.logistic import Floats
@@ -50,6 +50,9 @@ def _lines(labeller: str, differences: Floats, verdicts: Sequence[float]) -> lis
     import numpy as np
 
     outcomes = np.array(verdicts)
+    if (outcomes == 0.5).all():
+        never = dict.fromkeys(("weight", "tau"), unknown(ALL_TIES, len(verdicts)))
+        return [Line(factor, never, group=labeller) for factor in FACTORS]
     # Not centred: a difference is as good as its opposite.
     spread = np.sqrt((differences**2).mean(axis=0))
     varied = spread > 0

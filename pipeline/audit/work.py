@@ -94,7 +94,7 @@ def judgements(rows: Iterable[Row]) -> list[Judgement]:
 
 
 def cycles(rows: Iterable[Row]) -> dict[str, Cycle]:
-    """By judge, the triples of answers that it compared all three ways, and those in a circle."""
+    """By judge, the triples of answers with three winners among them, and those in a circle."""
     found: defaultdict[str, Cycle] = defaultdict(Cycle)
     for row in rows:
         ids = [response["response_id"] for response in row[RESPONSES.name]]
@@ -102,7 +102,7 @@ def cycles(rows: Iterable[Row]) -> dict[str, Cycle]:
             verdict = _judged(row, name)
             for a, b, c in combinations(ids, 3):
                 around = verdict(a, b), verdict(b, c), verdict(c, a)
-                if None not in around:
+                if not {None, 0.5} & set(around):
                     cyclic = around in ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
                     found[name] = Cycle(found[name].triples + 1, found[name].cyclic + cyclic)
     return dict(found)

@@ -57,17 +57,39 @@ def test_a_model_that_wins_on_its_merits_keeps_its_win_rate() -> None:
     assert other == pytest.approx(1 - 0.73, abs=0.04)
 
 
+def test_where_models_are_unknown_the_answer_shown_first_stands_in() -> None:
+    # The longer answer wins nine times of ten, and the first is longer three times of four: by
+    # the odds of 9 and 1/9 nothing is left at equal length, but for what the prior holds back.
+    games = ((300, 200, 1.0, 270), (300, 200, 0.0, 30), (200, 300, 1.0, 10), (200, 300, 0.0, 90))
+    shown = [
+        of_lengths(first, second, verdict, is_shown_order=True)
+        for first, second, verdict, times in games
+        for _ in range(times)
+    ]
+    section = length_controlled(labels(shown))
+    line = "label: the answer shown first"
+    assert value(section, line, "win rate").value == 280 / 400
+    controlled = value(section, line, "length-controlled").value
+    assert controlled == pytest.approx(0.5, abs=0.03)
+
+
 def test_a_win_rate_counts_ties_half() -> None:
     models = ("x", "y")
     pairs = [of_lengths(5, 2, v, models=models) for v in (1.0, 0.5, 0.0, 0.5)]
     assert value(length_controlled(labels(pairs)), "label: x", "win rate").value == 0.5
 
 
+def test_a_labeller_that_finds_all_equal_has_no_length() -> None:
+    section = length_correlation(labels([of_lengths(9, 2, 0.5)]))
+    for name in ("longer preferred", "correlation"):
+        assert value(section, "label", name).unknown == "all labels are ties"
+
+
 @pytest.mark.parametrize(
     ("pairs", "reason"),
     [
         ([of_lengths(5, 2, models=("x", "y"))] * 3, "3 pairs; a fit needs at least 10"),
-        ([of_lengths(5 + i, 2, models=("x", "y")) for i in range(12)], "it won all or none"),
+        ([of_lengths(5 + i, 2, models=("x", "y")) for i in range(12)], "all of its pairs are won"),
         ([of_lengths(5, 2, i % 2, models=("x", "y")) for i in range(12)], "by the same length"),
     ],
 )
@@ -78,6 +100,6 @@ def test_a_fit_that_cannot_be_made_has_its_reason(pairs: list, reason: str) -> N
 
 
 def test_without_two_models_there_is_no_win_rate() -> None:
-    assert "does not say" in length_controlled(labels([pair()])).unknown
+    assert "neither which model" in length_controlled(labels([pair()])).unknown
     own = length_controlled(labels([pair(models=("x", "x"))]))
     assert own.unknown == "all answers are by one model, x, and a win rate needs two"

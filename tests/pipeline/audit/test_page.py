@@ -75,7 +75,7 @@ def test_the_page_shows_the_figures() -> None:
     assert "75.0 %" in page.text("length")
     assert "100.0 % (100.0 to 100.0)" in page.text("human")
     assert "repeated words" in page.text("factor_weights")
-    assert "Cannot be had: the dataset does not say which model" in page.text("length_controlled")
+    assert "Cannot be had: the dataset says neither which model" in page.text("length_controlled")
     assert "no decided pair differs in it" in page.text("factor_weights")
     assert "5 skipped: same_text" in page.text("")
     assert page.ids == {section.key for section in audit().sections}
@@ -109,7 +109,7 @@ def test_json_says_why_a_figure_is_missing() -> None:
     weight = sections["factor_weights"]["lines"]["label: tables"]["weight"]
     assert (weight["value"], weight["unknown"]) == (None, "no decided pair differs in it")
     assert sections["length_controlled"]["lines"] == {}
-    assert "does not say which model" in sections["length_controlled"]["unknown"]
+    assert "neither which model" in sections["length_controlled"]["unknown"]
 
 
 def test_every_figure_has_a_value_or_a_reason() -> None:
@@ -123,7 +123,7 @@ def test_the_text_is_a_table_a_section() -> None:
     text = audit_text(audit())
     assert re.search(r"^  judge +25\.0 % \(", text, re.MULTILINE)
     assert "skipped: same_text 5" in text
-    assert "cannot be had: the dataset does not say which model" in text
+    assert "cannot be had: the dataset says neither which model" in text
     assert all(section.title.upper() in text for section in audit().sections)
 
 

@@ -56,6 +56,12 @@ def test_what_never_differs_has_no_weight() -> None:
     assert "tables" in section.missing["no decided pair differs in it"]
 
 
+def test_ties_alone_reward_nothing() -> None:
+    pairs = [pair(0.5, prompt=str(i), first="a?" * i) for i in range(30)]
+    weight = value(factor_weights(labels(pairs)), "label: questions", "weight")
+    assert (weight.value, weight.unknown) == (None, "all labels are ties")
+
+
 def test_few_pairs_are_too_few_for_all_factors() -> None:
     weight = value(factor_weights(labels(rewarding_lists(19))), "label: list items", "weight")
     assert weight.unknown == "19 pairs; a fit of all factors needs at least 20"

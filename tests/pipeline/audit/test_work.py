@@ -58,6 +58,7 @@ def test_cycles_are_found_whichever_way_round() -> None:
         return row(judgements=[judgement(names[0], names[1], p, p) for names, p in pairs])
 
     rows = [judged(0.9, 0.9, 0.9), judged(0.1, 0.1, 0.1), judged(0.9, 0.9, 0.1)]
+    rows.append(judged(0.9, 0.9, 0.5))  # a tie makes no circle, and no line
     assert cycles(rows) == {"judge": Cycle(triples=3, cyclic=2)}
     assert cycles([row(judgements=[judgement("a", "b", 0.9, 0.9)])]) == {}
 
