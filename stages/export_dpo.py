@@ -33,13 +33,13 @@ from schemas.columns import (
     SCORE_REJECTED,
     SOURCE,
 )
-from schemas.errors import ExportRefused
 from schemas.layouts import (
     CHOSEN_TURN,
     PROMPT,
     REJECTED_TURN,
     answer_fault,
     prompt_fault,
+    refuse,
     same_text,
 )
 from schemas.stage import Context, Stage, StageConfig
@@ -93,10 +93,7 @@ def refuse_untrainable(row: Row) -> None:
         or ("`chosen` and `rejected` are the same text" if same_text(chosen, rejected) else None)
     )
     if fault:
-        raise ExportRefused(
-            f"row {row[ROW_ID.name]}: {fault}. A trainer would take it and learn nothing; no "
-            "dataset is written. Reject such rows in a stage before the export."
-        )
+        raise refuse(row[ROW_ID.name], fault)
 
 
 STAGE = Stage(

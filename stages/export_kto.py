@@ -57,6 +57,7 @@ from schemas.layouts import (
     SCORE,
     answer_fault,
     prompt_fault,
+    refuse,
 )
 from schemas.stage import Context, DatasetPass, Stage, StageConfig
 
@@ -87,10 +88,7 @@ def _row(row: Row, label: bool, stage: str) -> dict[str, Any]:
     parent = row[ROW_ID.name]
     text, response_id, model, score = (row[column.name] for column in _SIDES[label])
     if fault := prompt_fault(row[MESSAGES.name]) or answer_fault(COMPLETION.name, text):
-        raise ExportRefused(
-            f"row {parent}: {fault}. A trainer would take it and learn nothing; no dataset is "
-            "written. Reject such rows in a stage before the export."
-        )
+        raise refuse(parent, fault)
     return {
         ROW_ID.name: child_id(parent, stage, response_id),
         PROMPT.name: row[MESSAGES.name],

@@ -24,7 +24,11 @@ from schemas.stage import Stage, StageConfig
 from tests.rows import example_config, example_table, varied_model
 from tests.support import FakeContext
 
-NAMES = sorted(module.name for module in pkgutil.iter_modules(stages.__path__))
+NAMES = sorted(
+    module.name
+    for module in pkgutil.iter_modules(stages.__path__)
+    if not module.name.startswith("_")  # helpers of stages
+)
 
 
 @pytest.fixture(params=NAMES)

@@ -267,6 +267,21 @@ def test_labeller_must_have_scored_before(tmp_path: Path) -> None:
     assert problem.advice == "did you mean `score`?"
 
 
+def test_an_attribute_belongs_to_the_step_that_scores_it(tmp_path: Path) -> None:
+    assert compiled(tmp_path, changed("{stage: pair}", "{stage: pair, labeller: score/help}")).steps
+    problem = only(tmp_path, changed("{stage: pair}", "{stage: pair, labeller: scor/help}"))
+    assert problem.seen == "no step `scor` scored before"
+
+
+def test_each_of_several_labellers_must_have_scored_before(tmp_path: Path) -> None:
+    combined = (
+        "{stage: calibrate, labellers: [score, scor]}\n  - {stage: pair, labeller: calibrate}"
+    )
+    problem = only(tmp_path, changed("{stage: pair}", combined))
+    assert problem.key == "stages[3].labellers[1]"
+    assert problem.advice == "did you mean `score`?"
+
+
 def test_two_labellers_leave_no_default(tmp_path: Path) -> None:
     text = changed("  - {stage: score}", "  - {stage: score}\n  - {stage: score, name: again}")
     problem = only(tmp_path, text)
