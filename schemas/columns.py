@@ -162,7 +162,7 @@ PREFERENCES = Column(
                 Field("p_a", FLOAT, "P(a wins), if the labellers gave any", nullable=True),
                 Field("n_votes", INT, "votes that were cast"),
                 Field("n_a", FLOAT, "votes for a; a vote for neither is a half"),
-                Field("agree", BOOL, "every vote is for the same answer"),
+                Field("agree", BOOL, "as far as the step demands; `pair` takes no other"),
             )
         )
     ),

@@ -28,6 +28,9 @@ def doubt(row: Row, labeller: str, better: str, worse: str) -> tuple[str, str] |
         orders = f"{verdict['p_a_shown_first']:.3f} and {verdict['p_a_shown_second']:.3f}"
         message = f"P({verdict['response_a']} wins) is {orders}, shown first and second"
         return "position_inconsistent", message
+    if not verdict.get("agree", True):
+        votes = f"{verdict['n_a']:g} of {verdict['n_votes']} votes"
+        return "labellers_disagree", f"{votes} are for {verdict['response_a']}"
     p = _p_first(verdict, better)
     if p is not None and p < 0.5:
         return "direct_loss", f"better by score, but P(chosen beats rejected) is {p:.3f}"

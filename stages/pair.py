@@ -20,8 +20,8 @@ Writes: chosen, rejected with ids, models and scores; margin in units of the sco
     the judge, or sigmoid(margin) if the scores are log-odds; the win rates with `sppo`.
     A pair is a child of its row and keeps the scores of all its answers.
 Drops: of an answer: `empty_text`. Of a pair: `tie`, `small_margin`, `same_text`, `length_ratio`,
-    and with `require_consistent`: `pair_not_judged`, `position_inconsistent`, `direct_loss` (the
-    judge prefers the rejected answer when it sees both). A strategy that proposes one pair turns
+    and with `require_consistent`: `pair_not_judged`, `position_inconsistent`, `labellers_disagree`,
+    `direct_loss` (the judge prefers the rejected answer when it sees both). A strategy that proposes one pair turns
     the row away for it; one that proposes several names the pair's chosen answer, and turns a row
     away with `no_pair`. Of a row: `too_few_scored`, `one_sided` (all answers are on one side of
     the threshold).

@@ -226,6 +226,7 @@ def test_a_pair_of_which_the_labellers_said_nothing_together_is_not_taken() -> N
     assert made["p_chosen"] == pytest.approx(0.8)
     assert codes({**one, "preferences": [{**agreed, "response_b": "z"}]}) == ["pair_not_judged"]
     assert codes({**one, "preferences": [{**agreed, "p_a": 0.6}]}) == ["direct_loss"]
+    assert codes({**one, "preferences": [{**agreed, "agree": False}]}) == ["labellers_disagree"]
     (unsaid,) = run(
         batch_for(STAGE, [{**one, "preferences": [{**agreed, "p_a": None}]}]), Config(), CONTEXT
     ).rows
