@@ -33,5 +33,5 @@ def log_sigmoid(gap: float) -> float:
 
 
 def nominal_and_minimum(nominal: float, scores: Sequence[float], alpha: float) -> float:
-    """Mix a score with the least of several: cautious where heads differ; `alpha` 1 is `nominal`."""
+    """Mix a score with the least of several; an `alpha` of 1 takes it as it is."""
     return alpha * nominal + (1 - alpha) * min(scores)

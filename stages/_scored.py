@@ -12,6 +12,8 @@ from schemas.errors import Problem, RecipeError
 from schemas.layouts import is_blank
 
 Ties = Literal["drop", "shortest"]
+Table = dict[str, dict[str, float]]
+"""Scores by labeller and response_id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,22 @@ def scores_by(row: Row, labeller: str) -> dict[str, float]:
         for score in row[SCORES.name]
         if score["labeller"] == labeller
     }
+
+
+def scored_by_all(row: Row, table: Table) -> tuple[list[str], list[Reject]]:
+    """The answers that every labeller scored, by response_id, and a reject for each other one."""
+    ids: list[str] = []
+    rejects: list[Reject] = []
+    for response in row[RESPONSES.name]:
+        response_id = response["response_id"]
+        missing = [name for name, scores in table.items() if response_id not in scores]
+        if missing:
+            message = f"no score by {', '.join(missing)}"
+            text = response["text"]
+            rejects.append(Reject(row[ROW_ID.name], "not_scored", message, text, response_id))
+        else:
+            ids.append(response_id)
+    return ids, rejects
 
 
 def scored_answers(row: Row, labeller: str) -> list[Scored]:

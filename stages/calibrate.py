@@ -34,11 +34,9 @@ from schemas.columns import CALIBRATIONS, PREFERENCES, RESPONSES, ROW_ID, SCORES
 from schemas.stage import Context, Stage, StageConfig
 from stages._calibration import cdf, log_sigmoid, nominal_and_minimum, quantile
 from stages._preferences import preference_entry, unanimous, vote
-from stages._scored import reject_row, scores_by
+from stages._scored import Table, reject_row, scored_by_all, scores_by
 
 Mode = Literal["cdf", "log_sigmoid", "robust"]
-Table = dict[str, dict[str, float]]
-"""Scores by labeller and response_id."""
 
 
 class Config(StageConfig):
@@ -88,23 +86,13 @@ def run(batch: Batch, config: Config, context: Context) -> Batch:
     rejects: list[Reject] = []
     for row in batch.rows:
         table = {labeller: scores_by(row, labeller) for labeller in config.labellers}
-        turned_away = list(_not_scored(row, table))
-        lost = {reject.response_id for reject in turned_away}
-        ids = [r["response_id"] for r in row[RESPONSES.name] if r["response_id"] not in lost]
+        ids, turned_away = scored_by_all(row, table)
         rejects += turned_away
         if reject := _objection(row, ids, config):
             rejects.append(reject)
         else:
             kept.append(_calibrated(row, ids, table, config, context.stage))
     return make_batch((ROW_ID, *STAGE.extends), kept, rejects)
-
-
-def _not_scored(row: Row, table: Table) -> Iterator[Reject]:
-    for response in row[RESPONSES.name]:
-        response_id = response["response_id"]
-        if missing := [name for name, scores in table.items() if response_id not in scores]:
-            message = f"no score by {', '.join(missing)}"
-            yield Reject(row[ROW_ID.name], "not_scored", message, response["text"], response_id)
 
 
 def _objection(row: Row, ids: list[str], config: Config) -> Reject | None:

@@ -21,10 +21,10 @@ Writes: chosen, rejected with ids, models and scores; margin in units of the sco
     A pair is a child of its row and keeps the scores of all its answers.
 Drops: of an answer: `empty_text`. Of a pair: `tie`, `small_margin`, `same_text`, `length_ratio`,
     and with `require_consistent`: `pair_not_judged`, `position_inconsistent`, `labellers_disagree`,
-    `direct_loss` (the judge prefers the rejected answer when it sees both). A strategy that proposes one pair turns
-    the row away for it; one that proposes several names the pair's chosen answer, and turns a row
-    away with `no_pair`. Of a row: `too_few_scored`, `one_sided` (all answers are on one side of
-    the threshold).
+    `direct_loss` (the judge prefers the rejected answer when it sees both). A strategy that
+    proposes one pair turns the row away for it; one that proposes several names the pair's chosen
+    answer, and turns a row away with `no_pair`. Of a row: `too_few_scored`, `one_sided` (all
+    answers are on one side of the threshold).
 Cost: none.
 """
 
