@@ -24,6 +24,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "consensus": {"labellers": ["judge"], "mode": "votes"},
     "respond": {"model": ["policy", "reference"], "n": 2},
     "reward_augment": {"lowest": 0, "highest": 1},
+    "unpair": {"desirable_from": 0.8, "undesirable_to": 0.2},
 }
 """Settings of stages that have required ones."""
 
@@ -98,6 +99,12 @@ def example_row(i: int) -> dict[str, Any]:
             )
         ],
         "self_samples": [{"response_id": ids[1], "text": "An answer.", "model": "policy:scripted"}],
+        "answer": f"An answer to number {i}.",
+        "label": i % 2 == 0,
+        "score": 0.9,
+        "response_id": ids[0],
+        "model": "policy:scripted",
+        "order": i,
         "p_chosen_wins": 0.7,
         "p_rejected_wins": 0.3,
         "chosen": f"The best answer to number {i}.",
