@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from schemas.batch import Batch, Reject, Row
 from schemas.columns import ROW_ID
 from schemas.errors import ExportRefused
 from schemas.ids import digest
 from schemas.layouts import COMPLETION, LABEL, ORDER_BITS, PROMPT
-from schemas.stage import StageConfig
 
 _CIRCLE = 1 << ORDER_BITS
 
@@ -43,7 +43,7 @@ class Decision:
     conflicts: frozenset[str]
 
 
-def sketch(batch: Batch, config: StageConfig) -> list[Mark]:
+def sketch(batch: Batch, config: Any) -> list[Mark]:
     """One mark per row."""
     return [Mark(_seen(row), row[LABEL.name], row[ROW_ID.name]) for row in batch.rows]
 
@@ -53,7 +53,7 @@ def _seen(row: Row) -> str:
     return digest(*(part for turn in turns for part in (turn["role"], turn["content"].strip())))
 
 
-def decide(sketches: Sequence[list[Mark]], config: StageConfig) -> Decision:
+def decide(sketches: Sequence[list[Mark]], config: Any) -> Decision:
     """Find answers that occur more than once.
 
     Raises:
@@ -79,7 +79,7 @@ def decide(sketches: Sequence[list[Mark]], config: StageConfig) -> Decision:
     )
 
 
-def apply(batch: Batch, config: StageConfig, decision: Decision) -> Batch:
+def apply(batch: Batch, config: Any, decision: Decision) -> Batch:
     """Drop what was decided."""
     import pyarrow as pa
 

@@ -138,5 +138,5 @@ STAGE = Stage(
         ORDER,
     ),
     drops=(MESSAGES, *_PAIR, *_PAIR_SCORES, MARGIN, P_CHOSEN),
-    dataset_pass=DatasetPass[Config](sketch, decide, apply),
+    dataset_pass=DatasetPass(sketch, decide, apply),
 )

@@ -73,5 +73,5 @@ STAGE = Stage(
     reads=(MESSAGES, ANSWER, *_KEPT),
     writes=(PROMPT, COMPLETION, *_KEPT),
     drops=(MESSAGES, ANSWER),
-    dataset_pass=DatasetPass[Config](sketch, decide, apply),
+    dataset_pass=DatasetPass(sketch, decide, apply),
 )
