@@ -198,3 +198,128 @@ CHECKS = Column(
     ),
     "what each programmatic score was computed from, failed checks included",
 )
+P_CHOSEN_WINS = Column(
+    "p_chosen_wins",
+    FLOAT,
+    "mean P(chosen beats an answer of its prompt, itself at one half); only with `sppo`",
+    nullable=True,
+)
+P_REJECTED_WINS = Column(
+    "p_rejected_wins", FLOAT, "the same for `rejected`; only with `sppo`", nullable=True
+)
+GOALS = Column(
+    "goals",
+    ListOf(
+        Struct(
+            (
+                Field("name", STRING, "the labeller or attribute, as in `scores`"),
+                Field("score", FLOAT, "the score that the prompt asks for"),
+            )
+        )
+    ),
+    "target scores that the prompt states",
+)
+PREFERENCES = Column(
+    "preferences",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("response_a", STRING, "response_id of the first answer"),
+                Field("response_b", STRING, "response_id of the second answer"),
+                Field("p_a", FLOAT, "P(a wins), if the labellers gave any", nullable=True),
+                Field("n_votes", INT, "votes that were cast"),
+                Field("n_a", FLOAT, "votes for a; a vote for neither is a half"),
+                Field("agree", BOOL, "as far as the step demands; `pair` takes no other"),
+            )
+        )
+    ),
+    "pairwise preferences of several labellers together",
+)
+WIN_MATRICES = Column(
+    "win_matrices",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("response_ids", ListOf(STRING), "the answers, in the order of the rows"),
+                Field(
+                    "comparisons",
+                    ListOf(ListOf(FLOAT)),
+                    "row i, column j: log-odds that i beats j when i is shown first; 0 if i is j",
+                ),
+                Field("probabilities", ListOf(ListOf(FLOAT)), "P(i beats j) from the scores"),
+            )
+        )
+    ),
+    "how each answer fares against each other one, before and after it is made transitive",
+)
+RANKINGS = Column(
+    "rankings",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("response_ids", ListOf(STRING), "the answers, best first"),
+                Field("p", FLOAT, "probability of this ranking; 1 if it is the only one"),
+            )
+        )
+    ),
+    "rankings of the answers that several labellers give together",
+)
+CALIBRATIONS = Column(
+    "calibrations",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that is scored"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("raw_labeller", STRING, "whose score was calibrated"),
+                Field("raw", FLOAT, "that score"),
+                Field("calibrated", FLOAT, "what became of it"),
+                Field("n_reference", INT, "answers it was compared with"),
+            )
+        )
+    ),
+    "what a calibrated score was computed from, labeller by labeller",
+)
+RANKING = Column(
+    "ranking",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "identity of the answer"),
+                Field("text", STRING, "what it says"),
+                Field("model", STRING, "the model that wrote it"),
+                Field("score", FLOAT, "its score by the labeller"),
+            )
+        )
+    ),
+    "answers to the prompt, best first",
+)
+SELF_SAMPLES = Column(
+    "self_samples",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "identity of the answer"),
+                Field("text", STRING, "what it says"),
+                Field("model", STRING, "the model that wrote it"),
+            )
+        )
+    ),
+    "the model's own answers, neither good nor bad: what `rejected` is set against",
+)
+ANSWER = Column("answer", STRING, "one answer to the prompt")
+
+LABEL_DETAILS = (
+    JUDGEMENTS,
+    IMPLICIT_REWARDS,
+    REWARD_READINGS,
+    CHECKS,
+    PREFERENCES,
+    WIN_MATRICES,
+    RANKINGS,
+    CALIBRATIONS,
+)
+"""What labels came from; gone once answers have been chosen by them."""

@@ -222,7 +222,7 @@ class ExportEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     config: str = Field(
-        description="Which dataset config: `dpo` or `kto`; also its folder.", min_length=1
+        description="Which dataset config, e.g. `dpo` or `kto`; also its folder.", min_length=1
     )
     layout: str = Field("trl", description="Whose column layout: `trl`.", min_length=1)
 

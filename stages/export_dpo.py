@@ -35,13 +35,13 @@ from schemas.columns import (
     SCORE_REJECTED,
     SOURCE,
 )
-from schemas.errors import ExportRefused
 from schemas.layouts import (
     CHOSEN_TURN,
     PROMPT,
     REJECTED_TURN,
     answer_fault,
     prompt_fault,
+    refuse,
     same_text,
 )
 from schemas.stage import Context, Stage, StageConfig
@@ -95,10 +95,7 @@ def refuse_untrainable(row: Row) -> None:
         or ("`chosen` and `rejected` are the same text" if same_text(chosen, rejected) else None)
     )
     if fault:
-        raise ExportRefused(
-            f"row {row[ROW_ID.name]}: {fault}. A trainer would take it and learn nothing; no "
-            "dataset is written. Reject such rows in a stage before the export."
-        )
+        raise refuse(row[ROW_ID.name], fault)
 
 
 STAGE = Stage(

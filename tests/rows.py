@@ -21,10 +21,14 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
     "logit": {"model": "policy", "reference": "reference"},
     "magpie": {"model": "policy", "rows": 8, "turns": 2},
+    "calibrate": {"labellers": ["judge"]},
+    "consensus": {"labellers": ["judge"], "mode": "votes"},
     "respond": {"model": ["policy", "reference"], "n": 2},
     "reward": {"model": "policy"},
     "self_refine": {"model": "policy", "reference": "reference", "noisy_share": 0.5},
     "verify": {"mode": "answer"},
+    "reward_augment": {"lowest": 0, "highest": 1},
+    "unpair": {"desirable_from": 0.8, "undesirable_to": 0.2},
 }
 """Settings of stages that have required ones."""
 
@@ -90,6 +94,25 @@ def example_row(i: int) -> dict[str, Any]:
             }
             for response_id, policy in zip(ids, (-5.0, -7.0, -9.0), strict=True)
         ],
+        "preferences": [],
+        "win_matrices": [],
+        "rankings": [],
+        "calibrations": [],
+        "ranking": [
+            {"response_id": response_id, "text": text, "model": "policy:scripted", "score": score}
+            for response_id, text, score in zip(
+                ids, ("The best.", "The middle.", "The worst."), (0.9, 0.5, 0.1), strict=True
+            )
+        ],
+        "self_samples": [{"response_id": ids[1], "text": "An answer.", "model": "policy:scripted"}],
+        "answer": f"An answer to number {i}.",
+        "label": i % 2 == 0,
+        "score": 0.9,
+        "response_id": ids[0],
+        "model": "policy:scripted",
+        "order": i,
+        "p_chosen_wins": 0.7,
+        "p_rejected_wins": 0.3,
         "chosen": f"The best answer to number {i}.",
         "rejected": f"The worst answer to number {i}.",
         "chosen_id": ids[0],
