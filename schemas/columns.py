@@ -58,6 +58,12 @@ RESPONSE = Struct(
         Field("top_p", FLOAT, "nucleus mass"),
         Field("seed", INT, "the sampling seed of this answer"),
         Field("is_baseline", BOOL, "true for the greedy baseline answer"),
+        Field(
+            "text_logprob_sum",
+            FLOAT,
+            "log p of the text alone, without the stop token; null if its tokens were others",
+            nullable=True,
+        ),
     )
 )
 RESPONSES = Column("responses", ListOf(RESPONSE), "candidate answers; response_id is unique")
@@ -123,6 +129,37 @@ P_CHOSEN = Column(
     "p_chosen", FLOAT, "P(chosen beats rejected) if the labeller gave one", nullable=True
 )
 LABELLER = Column("labeller", STRING, "the stage whose scores made the pair")
+
+CONFIDENCE = Column(
+    "confidence", FLOAT, "P(chosen beats rejected) to the model that looks for noise"
+)
+IS_NOISY = Column("is_noisy", BOOL, "the pair is among the least confident of the dataset")
+LABEL_SMOOTHING = Column(
+    "label_smoothing",
+    FLOAT,
+    "share of the label that goes to `rejected`; 0 is a hard label, null one that nobody doubted",
+    nullable=True,
+)
+CHES = Column(
+    "ches", FLOAT, "centred hidden embedding similarity of the pair; higher is more alike"
+)
+LN_CHES = Column("ln_ches", FLOAT, "`ches` from mean hidden states instead of sums")
+CHOSEN_TOKENS = Column("chosen_n_tokens", INT, "tokens of `chosen` to the model that measured it")
+REJECTED_TOKENS = Column("rejected_n_tokens", INT, "tokens of `rejected` to that model")
+REWARD_READINGS = Column(
+    "reward_readings",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that was read"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("n_tokens", INT, "tokens read: prompt, answer and template"),
+                Field("n_truncated", INT, "tokens cut off at the end, for want of room"),
+            )
+        )
+    ),
+    "how much of each answer a reward model saw",
+)
 
 RAW_RECORD = Column("raw_record", STRING, "one record of an input file, as JSON")
 RAW_PLACE = Column("raw_place", STRING, "file and line or row number of the record")
@@ -243,6 +280,46 @@ SELF_SAMPLES = Column(
     "the model's own answers, neither good nor bad: what `rejected` is set against",
 )
 ANSWER = Column("answer", STRING, "one answer to the prompt")
+GOLD_ANSWERS = Column(
+    "gold_answers", ListOf(STRING), "right answers, any of which will do; empty if none is known"
+)
+CONSTRAINTS = Column(
+    "constraints",
+    ListOf(
+        Struct(
+            (
+                Field("kind", STRING, "a kind of constraint that `verify` knows, or an IFEval id"),
+                Field("arguments", STRING, "its settings, a JSON object"),
+            )
+        )
+    ),
+    "what an answer to this prompt must keep to; empty if nothing is known",
+)
+CHECKS = Column(
+    "checks",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that was checked"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("check", STRING, "`answer`, or the kind of constraint"),
+                Field("passed", BOOL, "whether it held"),
+                Field("wanted", STRING, "the gold answers, or the constraint's settings as JSON"),
+                Field("found", STRING, "what stood in the answer"),
+            )
+        )
+    ),
+    "what each programmatic score was computed from, failed checks included",
+)
 
-LABEL_DETAILS = (JUDGEMENTS, IMPLICIT_REWARDS, PREFERENCES, WIN_MATRICES, RANKINGS, CALIBRATIONS)
+LABEL_DETAILS = (
+    JUDGEMENTS,
+    IMPLICIT_REWARDS,
+    REWARD_READINGS,
+    CHECKS,
+    PREFERENCES,
+    WIN_MATRICES,
+    RANKINGS,
+    CALIBRATIONS,
+)
 """What labels came from; gone once answers have been chosen by them."""
