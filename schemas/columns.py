@@ -167,6 +167,37 @@ RAW_PROBLEM = Column(
     "raw_problem", STRING, "`code: why`, if the record could not be read", nullable=True
 )
 
+GOLD_ANSWERS = Column(
+    "gold_answers", ListOf(STRING), "right answers, any of which will do; empty if none is known"
+)
+CONSTRAINTS = Column(
+    "constraints",
+    ListOf(
+        Struct(
+            (
+                Field("kind", STRING, "a kind of constraint that `verify` knows, or an IFEval id"),
+                Field("arguments", STRING, "its settings, a JSON object"),
+            )
+        )
+    ),
+    "what an answer to this prompt must keep to; empty if nothing is known",
+)
+CHECKS = Column(
+    "checks",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that was checked"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("check", STRING, "`answer`, or the kind of constraint"),
+                Field("passed", BOOL, "whether it held"),
+                Field("wanted", STRING, "the gold answers, or the constraint's settings as JSON"),
+                Field("found", STRING, "what stood in the answer"),
+            )
+        )
+    ),
+    "what each programmatic score was computed from, failed checks included",
+)
 P_CHOSEN_WINS = Column(
     "p_chosen_wins",
     FLOAT,
@@ -280,37 +311,6 @@ SELF_SAMPLES = Column(
     "the model's own answers, neither good nor bad: what `rejected` is set against",
 )
 ANSWER = Column("answer", STRING, "one answer to the prompt")
-GOLD_ANSWERS = Column(
-    "gold_answers", ListOf(STRING), "right answers, any of which will do; empty if none is known"
-)
-CONSTRAINTS = Column(
-    "constraints",
-    ListOf(
-        Struct(
-            (
-                Field("kind", STRING, "a kind of constraint that `verify` knows, or an IFEval id"),
-                Field("arguments", STRING, "its settings, a JSON object"),
-            )
-        )
-    ),
-    "what an answer to this prompt must keep to; empty if nothing is known",
-)
-CHECKS = Column(
-    "checks",
-    ListOf(
-        Struct(
-            (
-                Field("response_id", STRING, "the answer that was checked"),
-                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
-                Field("check", STRING, "`answer`, or the kind of constraint"),
-                Field("passed", BOOL, "whether it held"),
-                Field("wanted", STRING, "the gold answers, or the constraint's settings as JSON"),
-                Field("found", STRING, "what stood in the answer"),
-            )
-        )
-    ),
-    "what each programmatic score was computed from, failed checks included",
-)
 
 LABEL_DETAILS = (
     JUDGEMENTS,

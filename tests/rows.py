@@ -24,11 +24,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "calibrate": {"labellers": ["judge"]},
     "consensus": {"labellers": ["judge"], "mode": "votes"},
     "respond": {"model": ["policy", "reference"], "n": 2},
-    "reward_augment": {"lowest": 0, "highest": 1},
-    "unpair": {"desirable_from": 0.8, "undesirable_to": 0.2},
     "reward": {"model": "policy"},
     "self_refine": {"model": "policy", "reference": "reference", "noisy_share": 0.5},
     "verify": {"mode": "answer"},
+    "reward_augment": {"lowest": 0, "highest": 1},
+    "unpair": {"desirable_from": 0.8, "undesirable_to": 0.2},
 }
 """Settings of stages that have required ones."""
 
