@@ -30,6 +30,7 @@ from pydantic import Field
 from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import MESSAGES, RESPONSES, ROW_ID
 from schemas.stage import Context, Stage, StageConfig
+from stages._words import words_of
 
 REFUSALS = (
     "i can't assist with",
@@ -59,9 +60,6 @@ REPEATED_NGRAMS = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
 REPEATED_PIECES = 0.30
 REPEATED_PIECES_CHARS = 0.20
 
-_PER_CHARACTER = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-"""Hiragana, katakana and Han, which put no spaces between words."""
-_WORD = re.compile(f"[{_PER_CHARACTER}]|[^\\W{_PER_CHARACTER}]+")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
@@ -171,7 +169,7 @@ def _plain(text: str) -> str:
 
 def repetition(text: str, min_words: int = 1) -> str | None:
     """Which of Gopher's limits a text exceeds, with its share; None if it keeps them all."""
-    words = _WORD.findall(text.casefold())
+    words = words_of(text.casefold())
     if len(words) < min_words:
         return None
     return next(

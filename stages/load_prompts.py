@@ -6,13 +6,14 @@ record has is taken, conversations first: messages, conversations, conversation,
 instruction, question, query. A field of either name may hold a text or a conversation. Beside an
 `instruction` taken that way, a non-empty `input` is its second paragraph, as in Alpaca's data.
 With a field named, the record's other fields neither count for the row's identity nor can they
-spoil it.
+spoil it. Gold answers and constraints for `verify` come along where their fields are named.
 
 Reads: files; `RAW_RECORD` and its place.
-Writes: messages, ending on a user turn; source; lineage, empty.
+Writes: messages, ending on a user turn; source; gold_answers and constraints, empty where the
+    recipe names no field for them; lineage, empty.
 Drops: `bad_record` (unreadable, or without a usable prompt), `lone_surrogate`, `nul_character`,
-    `bad_roles`, `empty_prompt`, `ends_on_assistant`. With `on_bad_record: fail` the first of them
-    ends the run instead.
+    `bad_roles`, `empty_prompt`, `ends_on_assistant`, `bad_answer`, `bad_constraints`.
+    With `on_bad_record: fail` the first of them ends the run instead.
 Cost: one pass over the records, no model.
 """
 
@@ -26,6 +27,8 @@ from pydantic import Field, model_validator
 
 from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import (
+    CONSTRAINTS,
+    GOLD_ANSWERS,
     LINEAGE,
     MESSAGES,
     RAW_PLACE,
@@ -36,6 +39,7 @@ from schemas.columns import (
 )
 from schemas.errors import InputError
 from schemas.stage import Context, Location, Records, Stage, StageConfig
+from stages import _expectations as expectations
 
 PROMPT_FIELDS = (
     "messages",
@@ -85,6 +89,21 @@ class Config(StageConfig):
     system: str | None = Field(
         None, description="System prompt for records that bring none.", min_length=1
     )
+    answer: str | None = Field(
+        None,
+        description="Name of the field with the gold answer, or with a list of them, any of which "
+        "will do. Of `... #### 42`, as in GSM8K, `verify` takes what follows.",
+    )
+    constraints: str | None = Field(
+        None,
+        description="Name of the field with the constraints: a list of objects as under "
+        "`constraints` in `verify`, or a list of kinds or IFEval ids.",
+    )
+    constraint_arguments: str | None = Field(
+        None,
+        description="Name of the field with the settings of those kinds, one object each; `kwargs` "
+        "in IFEval's files.",
+    )
     label: str | None = Field(
         None, description="What `source` says of these rows; the step's name if not set."
     )
@@ -98,9 +117,11 @@ class Config(StageConfig):
     )
 
     @model_validator(mode="after")
-    def _one_prompt(self) -> Config:
+    def _fits_together(self) -> Config:
         if self.prompt is not None and self.messages is not None:
             raise ValueError("`prompt` and `messages` are both set; a prompt comes from one field")
+        if self.constraint_arguments is not None and self.constraints is None:
+            raise ValueError("`constraint_arguments` has no use without `constraints`")
         return self
 
 
@@ -122,28 +143,49 @@ def run(batch: Batch, config: Config, context: Context) -> Batch:
     rejects: list[Reject] = []
     for row in batch.rows:
         try:
-            messages = _prompt(row, config)
+            kept.append(_kept(row, config, context.stage))
         except BadRecord as error:
             rejects.append(_reject(row, error))
-        else:
-            source = context.stage if config.label is None else config.label
-            kept.append(_kept(row, messages, source))
     if rejects and config.on_bad_record == "fail":
         raise InputError(
             f"{rejects[0].message} ({rejects[0].code}). {len(rejects)} of the {len(batch)} records "
             "read with it give no prompt. Mend them, or drop such records with "
             "`on_bad_record: reject`."
         )
-    return make_batch((ROW_ID, MESSAGES, SOURCE, LINEAGE), kept, rejects)
+    return make_batch((ROW_ID, *STAGE.writes), kept, rejects)
 
 
-def _kept(row: Row, messages: list[Turn], source: str) -> Row:
+def _kept(row: Row, config: Config, stage: str) -> Row:
+    if problem := row[RAW_PROBLEM.name]:
+        code, _, message = problem.partition(": ")
+        raise BadRecord(code, message)
+    record = json.loads(row[RAW_RECORD.name])
     return {
         ROW_ID.name: row[ROW_ID.name],
-        MESSAGES.name: messages,
-        SOURCE.name: source,
+        MESSAGES.name: _prompt(record, config),
+        SOURCE.name: stage if config.label is None else config.label,
+        GOLD_ANSWERS.name: _gold_answers(record, config),
+        CONSTRAINTS.name: _constraints(record, config),
         LINEAGE.name: [],
     }
+
+
+def _gold_answers(record: Row, config: Config) -> list[str]:
+    if config.answer is None:
+        return []
+    try:
+        return expectations.gold_answers(record, config.answer)
+    except ValueError as error:
+        raise BadRecord("bad_answer", str(error)) from error
+
+
+def _constraints(record: Row, config: Config) -> list[Row]:
+    if config.constraints is None:
+        return []
+    try:
+        return expectations.constraints(record, config.constraints, config.constraint_arguments)
+    except ValueError as error:
+        raise BadRecord("bad_constraints", str(error)) from error
 
 
 def _reject(row: Row, error: BadRecord) -> Reject:
@@ -151,11 +193,7 @@ def _reject(row: Row, error: BadRecord) -> Reject:
     return Reject(row[ROW_ID.name], error.code, message, row[RAW_RECORD.name])
 
 
-def _prompt(row: Row, config: Config) -> list[Turn]:
-    if problem := row[RAW_PROBLEM.name]:
-        code, _, message = problem.partition(": ")
-        raise BadRecord(code, message)
-    record = json.loads(row[RAW_RECORD.name])
+def _prompt(record: Row, config: Config) -> list[Turn]:
     name = config.messages or config.prompt or _prompt_field(record)
     turns = _turns(_value(record, name), name, config)
     if name == "instruction" and turns and isinstance(text := record.get("input"), str) and text:
@@ -247,7 +285,13 @@ def _check_order(turns: list[Turn]) -> None:
 def feed(config: Config) -> Records:
     """The records to read: those fields alone that are named, so that others move no identity."""
     named = config.messages or config.prompt
-    fields = (named, *filter(None, [config.system_field])) if named else ()
+    beside = (
+        config.system_field,
+        config.answer,
+        config.constraints,
+        config.constraint_arguments,
+    )
+    fields = (named, *filter(None, beside)) if named else ()
     options = {"config": config.config, "revision": config.revision, "split": config.split}
     return Records(
         path=config.path,
@@ -260,11 +304,11 @@ def feed(config: Config) -> Records:
 
 STAGE = Stage(
     name="load_prompts",
-    version=1,
+    version=2,
     summary="Read prompts from files or a Hugging Face dataset",
     config=Config,
     run=run,
     effect="source",
-    writes=(MESSAGES, SOURCE, LINEAGE),
+    writes=(MESSAGES, SOURCE, GOLD_ANSWERS, CONSTRAINTS, LINEAGE),
     feed=feed,
 )

@@ -33,6 +33,7 @@ _SETTINGS = {
     # Dask pins numeric libraries to one thread, and has freed memory go back at once: an engine on
     # a CPU needs all its cores, and would map its buffers anew at every step.
     "distributed.nanny.pre-spawn-environ": {},
+    "distributed.worker.multiprocessing-method": "forkserver",  # see `nursery`
     # What Dask looks at many times a second to draw itself: each look takes a core from an engine
     # on a CPU, and with it all the others, which wait for each other at every step.
     "distributed.worker.profile.enabled": False,
@@ -78,6 +79,9 @@ def local_cluster(fleet: Fleet) -> Site:
     import dask
     from distributed import Client, Scheduler, SpecCluster
 
+    from pipeline.runtime.nursery import open_nursery
+
+    open_nursery()
     dashboard = find_spec("bokeh") is not None
     children = any(seat.children for seat in fleet.seats)
     with ExitStack() as undo:

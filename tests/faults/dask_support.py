@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -107,16 +108,9 @@ def until(true: Callable[[], bool], timeout_s: float = 60) -> None:
 
 
 def family() -> list[psutil.Process]:
-    """The processes below this one, without multiprocessing's tracker, which lives as long as it.
-
-    One that is gone already cannot be asked for its command.
-    """
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if "resource_tracker" not in " ".join(process.cmdline()):
-                found.append(process)
-    return found
+    """The processes below this one, without multiprocessing's own, which live as long as it."""
+    own = {resource_tracker._resource_tracker._pid, forkserver._forkserver._forkserver_pid}  # type: ignore[attr-defined] # nothing else tells them
+    return [p for p in psutil.Process().children(recursive=True) if p.pid not in own]
 
 
 class Cluster:

@@ -49,6 +49,8 @@ def test_a_text_becomes_one_user_turn() -> None:
             "row_id": "1",
             "messages": [{"role": "user", "content": "Why?"}],
             "source": "seeds",
+            "gold_answers": [],
+            "constraints": [],
             "lineage": [],
         }
     ]
@@ -120,6 +122,52 @@ def test_bad_records(record: Any, settings: Any, code: str, message: str) -> Non
     assert message in reject.message
 
 
+def test_gold_answers_come_along() -> None:
+    records = [{"prompt": "a", "answer": given} for given in ("2 + 2 #### 4", 4, 0.5, ["4", 5])]
+    found = [row["gold_answers"] for row in load(*records, answer="answer").rows]
+    assert found == [["2 + 2 #### 4"], ["4"], ["0.5"], ["4", "5"]]
+
+
+@pytest.mark.parametrize("given", [None, "", " ", [None], True, {"a": 1}, [["4"]], float("nan")])
+def test_what_is_no_gold_answer(given: Any) -> None:
+    (reject,) = load({"prompt": "a", "answer": given}, answer="answer").rejects
+    assert reject.code == "bad_answer"
+    assert "a.jsonl:1: field `answer` holds" in reject.message
+
+
+def test_constraints_come_along_in_both_layouts() -> None:
+    ours = {"prompt": "a", "c": [{"kind": "words", "most": 3}, {"kind": "json"}]}
+    ids = ["length_constraints:number_words", "punctuation:no_comma"]
+    arguments = [{"num_words": 3, "relation": "less than", "keyword": None}, None]
+    theirs = {"prompt": "a", "c": ids, "kwargs": arguments}
+    (first,) = load(ours, constraints="c").rows
+    assert first["constraints"] == [
+        {"kind": "words", "arguments": '{"most": 3}'},
+        {"kind": "json", "arguments": "{}"},
+    ]
+    (second,) = load(theirs, constraints="c", constraint_arguments="kwargs").rows
+    assert [entry["kind"] for entry in second["constraints"]] == ids
+    assert json.loads(second["constraints"][0]["arguments"]) == arguments[0]
+
+
+@pytest.mark.parametrize(
+    ("record", "settings", "message"),
+    [
+        ({"c": "words"}, {}, "holds no list"),
+        ({"c": ["words"]}, {}, "an object with `kind`"),
+        ({"c": [{"kind": "wordz"}]}, {}, "constraint `wordz`"),
+        ({"c": [{"kind": "words"}]}, {}, "neither `least` nor `most`"),
+        ({"c": [{"kind": 3}]}, {}, "no constraint and its settings"),
+        ({"c": ["json"], "k": []}, {"constraint_arguments": "k"}, "settings of the 1 constraints"),
+        ({"c": ["a:b"], "k": [{}]}, {"constraint_arguments": "k"}, "`a:b` is not supported"),
+    ],
+)
+def test_what_is_no_constraint(record: Any, settings: Any, message: str) -> None:
+    (reject,) = load({"prompt": "a", **record}, constraints="c", **settings).rejects
+    assert reject.code == "bad_constraints"
+    assert message in reject.message
+
+
 def test_what_the_reader_found_keeps_its_code() -> None:
     (reject,) = load("{", problems={1: "nul_character: field `p` holds: U+0000"}).rejects
     assert reject.code == "nul_character"
@@ -137,6 +185,8 @@ def test_the_feed_reads_named_fields_alone() -> None:
     records = feed(Config(path="set", format="hf", prompt="p", system_field="s", config="en"))
     assert records.fields == ("p", "s")
     assert records.options == (("config", "en"), ("split", "train"))
+    told = Config(path="a", prompt="p", answer="a", constraints="c", constraint_arguments="k")
+    assert feed(told).fields == ("p", "a", "c", "k")
     assert feed(Config(path="a.jsonl", limit=3)).fields == ()
     assert feed(Config(path="a.jsonl", limit=3)).limit == 3
 
@@ -144,6 +194,8 @@ def test_the_feed_reads_named_fields_alone() -> None:
 def test_one_field_gives_the_prompt() -> None:
     with pytest.raises(ValidationError, match="comes from one field"):
         Config(path="a", prompt="p", messages="m")
+    with pytest.raises(ValidationError, match="without `constraints`"):
+        Config(path="a", constraint_arguments="k")
 
 
 @given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant", "tool"]), st.text())))

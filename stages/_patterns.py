@@ -1,0 +1,50 @@
+"""Regular expressions from a recipe or a file, on text that nobody vouches for.
+
+RE2 matches in time linear in the text, so no pattern can be made to hang by what a model wrote
+(https://github.com/google/re2/wiki/WhyRE2). It has no look-around and no backreferences.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> Any:
+    """The pattern, ready for use.
+
+    Raises:
+        ValueError: RE2 cannot read it.
+    """
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False  # the error is raised below; RE2 would also print it
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        (reason,) = error.args
+        said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise ValueError(
+            f"the pattern {pattern!r} is no regular expression of RE2 ({said}); RE2 has neither "
+            "look-around nor backreferences"
+        ) from error
+
+
+def found_in(pattern: str, text: str) -> bool:
+    """True if the pattern matches somewhere in the text."""
+    return compiled(pattern).search(text) is not None
+
+
+def last_match(pattern: str, text: str) -> str | None:
+    """What the last match captured: its group `answer`, else its first group, else all of it."""
+    expression = compiled(pattern)
+    last = None
+    for last in expression.finditer(text):  # noqa: B007 - the last one is wanted
+        pass
+    if last is None:
+        return None
+    group = "answer" if "answer" in expression.groupindex else min(expression.groups, 1)
+    captured: str | None = last.group(group)
+    return captured
