@@ -312,6 +312,25 @@ SELF_SAMPLES = Column(
 )
 ANSWER = Column("answer", STRING, "one answer to the prompt")
 
+VERDICTS = Column(
+    "verdicts",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("judge", STRING, "role and model that judged"),
+                Field("topic", STRING, "`pairwise`, or the attribute that was graded"),
+                Field("shown", ListOf(STRING), "response_id of each answer, in the order shown"),
+                Field("value", FLOAT, "P(the answer shown first wins), or the grade"),
+                Field("method", STRING, "`label_probs`, `structured` or `parse`"),
+                Field("raw", STRING, "the judge's text, or its label probabilities as JSON"),
+                Field("rationale", STRING, "its reasons, if asked for first", nullable=True),
+            )
+        )
+    ),
+    "what a judge said, question by question, before anything was combined",
+)
+
 LABEL_DETAILS = (
     JUDGEMENTS,
     IMPLICIT_REWARDS,
@@ -321,5 +340,6 @@ LABEL_DETAILS = (
     WIN_MATRICES,
     RANKINGS,
     CALIBRATIONS,
+    VERDICTS,
 )
 """What labels came from; gone once answers have been chosen by them."""
