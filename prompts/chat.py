@@ -67,6 +67,14 @@ class TemplateChat:
             text = self._answer_opened(messages, text)
         return Prompt(text, tuple(messages))
 
+    def render_answered(self, messages: Sequence[Message]) -> Prompt:
+        """The conversation with the answer that it ends on, and what closes its turn.
+
+        Raises:
+            InputError: the template does not accept the conversation.
+        """
+        return Prompt(self._text(messages, answer=False), tuple(messages))
+
     def user_turn_prefix(
         self,
         *,

@@ -1,4 +1,4 @@
-"""The pairwise judge's prompt and how its answer is read.
+"""The pairwise judge's prompt and how its verdicts are combined.
 
 The judge is asked for one letter, and what counts is the probability it gives to either letter as
 its next token, as in AlpacaEval 2 (Dubois et al., 2024, arXiv 2404.04475). Both orders are asked,
@@ -9,32 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prompts.judge_verdict import Question, shown
 from prompts.render import render
 from schemas.models import Message
 
-PROMPT = "judge_pairwise"
+PROMPTS = ("judge_pairwise", "judge_pairwise_verdict")
 LABELS = ("A", "B")
 
 
-def build(messages: Sequence[Message], first: str, second: str) -> list[Message]:
-    """The judge's conversation: one user turn that shows the prompt and both answers."""
-    shown = "\n\n".join(f"{message.role}: {message.content.strip()}" for message in messages)
-    text = render(PROMPT, conversation=shown, first=first.strip(), second=second.strip())
-    return [Message("user", text.strip())]
-
-
-def prefer_first(probs: Sequence[float]) -> float:
-    """P(the answer shown first wins), from the probabilities of `LABELS` in that order.
-
-    Raises:
-        ZeroDivisionError: the judge gave no probability to either label; there is no verdict.
-    """
-    first, second = probs
-    return first / (first + second)
+def build(messages: Sequence[Message], first: str, second: str) -> Question:
+    """Which of two answers is better; the verdict's value is P(the answer shown first wins)."""
+    task = render(
+        PROMPTS[0], conversation=shown(messages), first=first.strip(), second=second.strip()
+    )
+    return Question(task.strip(), render(PROMPTS[1]).strip(), LABELS, (1.0, 0.0))
 
 
 def symmetric(first_shown_first: float, second_shown_first: float) -> float:
-    """P(the first answer wins), from `prefer_first` of both orders.
+    """P(the first answer wins), from the verdicts of both orders.
 
     Exchanging the answers exchanges the arguments and gives one minus the result; a judge that
     always prefers what is shown first gives one half.

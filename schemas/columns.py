@@ -58,6 +58,12 @@ RESPONSE = Struct(
         Field("top_p", FLOAT, "nucleus mass"),
         Field("seed", INT, "the sampling seed of this answer"),
         Field("is_baseline", BOOL, "true for the greedy baseline answer"),
+        Field(
+            "text_logprob_sum",
+            FLOAT,
+            "log p of the text alone, without the stop token; null if its tokens were others",
+            nullable=True,
+        ),
     )
 )
 RESPONSES = Column("responses", ListOf(RESPONSE), "candidate answers; response_id is unique")
@@ -124,6 +130,37 @@ P_CHOSEN = Column(
 )
 LABELLER = Column("labeller", STRING, "the stage whose scores made the pair")
 
+CONFIDENCE = Column(
+    "confidence", FLOAT, "P(chosen beats rejected) to the model that looks for noise"
+)
+IS_NOISY = Column("is_noisy", BOOL, "the pair is among the least confident of the dataset")
+LABEL_SMOOTHING = Column(
+    "label_smoothing",
+    FLOAT,
+    "share of the label that goes to `rejected`; 0 is a hard label, null one that nobody doubted",
+    nullable=True,
+)
+CHES = Column(
+    "ches", FLOAT, "centred hidden embedding similarity of the pair; higher is more alike"
+)
+LN_CHES = Column("ln_ches", FLOAT, "`ches` from mean hidden states instead of sums")
+CHOSEN_TOKENS = Column("chosen_n_tokens", INT, "tokens of `chosen` to the model that measured it")
+REJECTED_TOKENS = Column("rejected_n_tokens", INT, "tokens of `rejected` to that model")
+REWARD_READINGS = Column(
+    "reward_readings",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that was read"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("n_tokens", INT, "tokens read: prompt, answer and template"),
+                Field("n_truncated", INT, "tokens cut off at the end, for want of room"),
+            )
+        )
+    ),
+    "how much of each answer a reward model saw",
+)
+
 RAW_RECORD = Column("raw_record", STRING, "one record of an input file, as JSON")
 RAW_PLACE = Column("raw_place", STRING, "file and line or row number of the record")
 RAW_PROBLEM = Column(
@@ -161,3 +198,148 @@ CHECKS = Column(
     ),
     "what each programmatic score was computed from, failed checks included",
 )
+P_CHOSEN_WINS = Column(
+    "p_chosen_wins",
+    FLOAT,
+    "mean P(chosen beats an answer of its prompt, itself at one half); only with `sppo`",
+    nullable=True,
+)
+P_REJECTED_WINS = Column(
+    "p_rejected_wins", FLOAT, "the same for `rejected`; only with `sppo`", nullable=True
+)
+GOALS = Column(
+    "goals",
+    ListOf(
+        Struct(
+            (
+                Field("name", STRING, "the labeller or attribute, as in `scores`"),
+                Field("score", FLOAT, "the score that the prompt asks for"),
+            )
+        )
+    ),
+    "target scores that the prompt states",
+)
+PREFERENCES = Column(
+    "preferences",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("response_a", STRING, "response_id of the first answer"),
+                Field("response_b", STRING, "response_id of the second answer"),
+                Field("p_a", FLOAT, "P(a wins), if the labellers gave any", nullable=True),
+                Field("n_votes", INT, "votes that were cast"),
+                Field("n_a", FLOAT, "votes for a; a vote for neither is a half"),
+                Field("agree", BOOL, "as far as the step demands; `pair` takes no other"),
+            )
+        )
+    ),
+    "pairwise preferences of several labellers together",
+)
+WIN_MATRICES = Column(
+    "win_matrices",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("response_ids", ListOf(STRING), "the answers, in the order of the rows"),
+                Field(
+                    "comparisons",
+                    ListOf(ListOf(FLOAT)),
+                    "row i, column j: log-odds that i beats j when i is shown first; 0 if i is j",
+                ),
+                Field("probabilities", ListOf(ListOf(FLOAT)), "P(i beats j) from the scores"),
+            )
+        )
+    ),
+    "how each answer fares against each other one, before and after it is made transitive",
+)
+RANKINGS = Column(
+    "rankings",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("response_ids", ListOf(STRING), "the answers, best first"),
+                Field("p", FLOAT, "probability of this ranking; 1 if it is the only one"),
+            )
+        )
+    ),
+    "rankings of the answers that several labellers give together",
+)
+CALIBRATIONS = Column(
+    "calibrations",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "the answer that is scored"),
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("raw_labeller", STRING, "whose score was calibrated"),
+                Field("raw", FLOAT, "that score"),
+                Field("calibrated", FLOAT, "what became of it"),
+                Field("n_reference", INT, "answers it was compared with"),
+            )
+        )
+    ),
+    "what a calibrated score was computed from, labeller by labeller",
+)
+RANKING = Column(
+    "ranking",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "identity of the answer"),
+                Field("text", STRING, "what it says"),
+                Field("model", STRING, "the model that wrote it"),
+                Field("score", FLOAT, "its score by the labeller"),
+            )
+        )
+    ),
+    "answers to the prompt, best first",
+)
+SELF_SAMPLES = Column(
+    "self_samples",
+    ListOf(
+        Struct(
+            (
+                Field("response_id", STRING, "identity of the answer"),
+                Field("text", STRING, "what it says"),
+                Field("model", STRING, "the model that wrote it"),
+            )
+        )
+    ),
+    "the model's own answers, neither good nor bad: what `rejected` is set against",
+)
+ANSWER = Column("answer", STRING, "one answer to the prompt")
+
+VERDICTS = Column(
+    "verdicts",
+    ListOf(
+        Struct(
+            (
+                Field("labeller", STRING, "name of the stage, as the recipe calls it"),
+                Field("judge", STRING, "role and model that judged"),
+                Field("topic", STRING, "`pairwise`, or the attribute that was graded"),
+                Field("shown", ListOf(STRING), "response_id of each answer, in the order shown"),
+                Field("value", FLOAT, "P(the answer shown first wins), or the grade"),
+                Field("method", STRING, "`label_probs`, `structured` or `parse`"),
+                Field("raw", STRING, "the judge's text, or its label probabilities as JSON"),
+                Field("rationale", STRING, "its reasons, if asked for first", nullable=True),
+            )
+        )
+    ),
+    "what a judge said, question by question, before anything was combined",
+)
+
+LABEL_DETAILS = (
+    JUDGEMENTS,
+    IMPLICIT_REWARDS,
+    REWARD_READINGS,
+    CHECKS,
+    PREFERENCES,
+    WIN_MATRICES,
+    RANKINGS,
+    CALIBRATIONS,
+    VERDICTS,
+)
+"""What labels came from; gone once answers have been chosen by them."""

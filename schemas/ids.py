@@ -7,7 +7,7 @@ type, so that ("ab", "c") and ("a", "bc"), or 1 and "1", never collide by joinin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 Part = str | int
 
@@ -22,18 +22,30 @@ def digest(*parts: Part) -> str:
 
 def _hash(parts: Sequence[Part]) -> hashlib.blake2b:
     # Every row goes through here several times: one call of the hash, not one per part.
-    pieces: list[bytes] = []
-    for part in parts:
-        # Lone surrogates are legal in a Python str; they must not make identity fail.
-        encoded = str(part).encode("utf-8", "surrogatepass")
-        tag = b"i" if isinstance(part, int) else b"s"
-        pieces += (tag, len(encoded).to_bytes(8, "little"), encoded)
-    return hashlib.blake2b(b"".join(pieces), digest_size=16)
+    return hashlib.blake2b(b"".join(map(_encoded, parts)), digest_size=16)
+
+
+def _encoded(part: Part) -> bytes:
+    # Lone surrogates are legal in a Python str; they must not make identity fail.
+    encoded = str(part).encode("utf-8", "surrogatepass")
+    tag = b"i" if isinstance(part, int) else b"s"
+    return tag + len(encoded).to_bytes(8, "little") + encoded
 
 
 def source_id(recipe_seed: int, stage: str, *origin: Part) -> str:
     """Identity of a row that a source made, from its content or its position."""
     return digest("source", recipe_seed, stage, *origin)
+
+
+def source_ids(recipe_seed: int, stage: str, positions: Iterable[int]) -> list[str]:
+    """`source_id` of each position; what they have in common is hashed once."""
+    common = _hash(("source", recipe_seed, stage))
+    found = []
+    for position in positions:
+        hashed = common.copy()
+        hashed.update(_encoded(position))
+        found.append(hashed.hexdigest())
+    return found
 
 
 def child_id(parent: str, stage: str, *which: Part) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.columns import MESSAGE, Column
+from schemas.errors import ExportRefused
 from schemas.types import BOOL, FLOAT, INT, STRING, ListOf
 
 PROMPT = Column("prompt", ListOf(MESSAGE), "the conversation so far, ending on a user turn")
@@ -23,6 +24,29 @@ LABEL = Column("label", BOOL, "true if the answer is desirable")
 RESPONSE_ID = Column("response_id", STRING, "identity of the answer")
 MODEL = Column("model", STRING, "the model that wrote the answer")
 SCORE = Column("score", FLOAT, "score of the answer by the labeller; comparable within one prompt")
+
+COMPLETIONS = Column("completions", ListOf(STRING), "answers, best first")
+RANKING_SCORES = Column("scores", ListOf(FLOAT), "their scores, in the same order")
+RESPONSE_IDS = Column("response_ids", ListOf(STRING), "their identities, in the same order")
+MODELS = Column("models", ListOf(STRING), "the models that wrote them, in the same order")
+
+SELF_COMPLETIONS = Column(
+    "self_samples",
+    ListOf(ListOf(MESSAGE)),
+    "the model's own answers to set against `rejected`: one assistant turn each",
+)
+
+CHOSEN_CONVERSATION = Column(
+    "chosen", ListOf(MESSAGE), "the prompt and the preferred answer, a whole conversation"
+)
+REJECTED_CONVERSATION = Column(
+    "rejected", ListOf(MESSAGE), "the prompt and the other answer, a whole conversation"
+)
+CHOSEN_PROBS = Column("chosen_probs", FLOAT, "P(chosen beats rejected)")
+CHOSEN_PROBS_WIN = Column("chosen_probs_win", FLOAT, "mean P(chosen beats an answer of its prompt)")
+CHOSEN_PROBS_LOSE = Column(
+    "chosen_probs_lose", FLOAT, "mean P(rejected beats an answer of its prompt)"
+)
 
 ORDER = Column("order", INT, "rows are sorted by it when the dataset is written; then it is gone")
 ORDER_BITS = 62
@@ -46,6 +70,14 @@ def answer_fault(name: str, text: str | None) -> str | None:
     if text is None:
         return f"`{name}` is null"
     return f"`{name}` is empty" if is_blank(text) else None
+
+
+def refuse(row_id: str, fault: str) -> ExportRefused:
+    """The error for a row from which nothing can be learnt."""
+    return ExportRefused(
+        f"row {row_id}: {fault}. A trainer would take it and learn nothing; no dataset is "
+        "written. Reject such rows in a stage before the export."
+    )
 
 
 def is_blank(text: str) -> bool:

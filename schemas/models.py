@@ -1,8 +1,8 @@
 """What a stage may ask of a model, and what it gets back.
 
-Engines implement `Generator`. Requests carry an id that is unique within a call; results come
-back one per request, in request order. A request that fails yields a `Failure` in its place; only
-a dead engine raises (`schemas.errors.EngineDied`).
+Engines implement some of `Generator`, `HiddenReader` and `Rewarder`. Requests carry an id that is
+unique within a call; results come back one per request, in request order. A request that fails
+yields a `Failure` in its place; only a dead engine raises (`schemas.errors.EngineDied`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ Capability = Literal[
     "score",  # sum of log p(y|x) of a given text
     "label_probs",  # probabilities of given next-token labels
     "structured",  # output constrained to choices, a regular expression or a JSON schema
+    "hidden_states",  # sums of the last layer's hidden states over a given text
+    "reward",  # scores of a finished conversation, from a sequence-classification model
 ]
 
 FailureKind = Literal[
@@ -121,6 +123,29 @@ class LabelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class HiddenRequest:
+    """Ask for the hidden states that predict the completion, end-of-turn token not included."""
+
+    request_id: str
+    prompt: Prompt
+    completion: str
+
+
+@dataclass(frozen=True, slots=True)
+class RewardRequest:
+    """Ask what an answer is worth.
+
+    Attributes:
+        prompt: the conversation up to the answer, ready for it.
+        conversation: the whole, answer included, as the model's chat template writes it.
+    """
+
+    request_id: str
+    prompt: Prompt
+    conversation: Prompt
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """A sampled answer.
 
@@ -130,6 +155,9 @@ class Generation:
         n_tokens: tokens sampled, the stop token included.
         n_prompt_tokens: tokens of the prompt.
         logprob_sum: sum of log p of the sampled tokens in nats; None where the engine has none.
+        text_logprob_sum: the part of that sum that `Score` would give for the text, without the
+            stop token; None where it is not known, or where other tokens were sampled than the
+            text is split into.
     """
 
     request_id: str
@@ -138,6 +166,7 @@ class Generation:
     n_tokens: int
     n_prompt_tokens: int
     logprob_sum: float | None = None
+    text_logprob_sum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +203,41 @@ class LabelProbs:
 
 
 @dataclass(frozen=True, slots=True)
+class HiddenSum:
+    """What a model is in while it predicts a text.
+
+    Attributes:
+        vector: sum of the last layer's hidden states, as the unembedding sees them, at the
+            positions that predict each token of the completion: from the prompt's last token to
+            the last but one of all.
+        n_tokens: number of states in the sum.
+    """
+
+    request_id: str
+    vector: tuple[float, ...]
+    n_tokens: int
+    n_prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What a reward model says of a conversation.
+
+    Attributes:
+        attributes: names of the model's outputs, in its own order; never empty.
+        values: one per output, as computed: before any sigmoid or softmax, perhaps not finite.
+        n_prompt_tokens: tokens that the model read, the answer's included.
+        n_truncated: tokens at the conversation's end that did not fit the model's window.
+    """
+
+    request_id: str
+    attributes: tuple[str, ...]
+    values: tuple[float, ...]
+    n_prompt_tokens: int
+    n_truncated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A request that could not be served.
 
@@ -189,8 +253,8 @@ class Failure:
     raw: str = ""
 
 
-class Generator(Protocol):
-    """A loaded text model.
+class Model(Protocol):
+    """What all loaded models have.
 
     Attributes:
         fingerprint: identity of everything that decides its answers: weights, revision, dtype,
@@ -208,6 +272,14 @@ class Generator(Protocol):
         """What it can do."""
         ...
 
+    def close(self) -> None:
+        """Free the device and leave no process behind; calling it twice is harmless."""
+        ...
+
+
+class Generator(Model, Protocol):
+    """A loaded text model."""
+
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """Sample one answer per request."""
         ...
@@ -220,8 +292,20 @@ class Generator(Protocol):
         """Return the next-token probability of each label per request."""
         ...
 
-    def close(self) -> None:
-        """Free the device and leave no process behind; calling it twice is harmless."""
+
+class HiddenReader(Model, Protocol):
+    """A loaded text model that shows its hidden states."""
+
+    def hidden_sums(self, requests: Sequence[HiddenRequest]) -> list[HiddenSum | Failure]:
+        """Return the summed hidden states of each completion."""
+        ...
+
+
+class Rewarder(Model, Protocol):
+    """A loaded reward model."""
+
+    def reward(self, requests: Sequence[RewardRequest]) -> list[Reward | Failure]:
+        """Score each conversation."""
         ...
 
 
@@ -230,6 +314,10 @@ class ChatFormat(Protocol):
 
     def render(self, messages: Sequence[Message]) -> Prompt:
         """A conversation ending on a user (or tool) turn, ready for the assistant's answer."""
+        ...
+
+    def render_answered(self, messages: Sequence[Message]) -> Prompt:
+        """A conversation ending on the assistant's answer, with what closes its turn."""
         ...
 
     def user_turn_prefix(

@@ -6,9 +6,9 @@ enters a key.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ClusterKind = Literal[
     "local",
@@ -26,6 +26,7 @@ ClusterKind = Literal[
 ]
 EngineName = Literal["auto", "vllm", "transformers", "openai", "scripted"]
 ConcreteEngine = Literal["vllm", "transformers", "openai", "scripted"]
+ModelKind = Literal["text", "reward"]
 
 
 class _Strict(BaseModel):
@@ -39,6 +40,11 @@ class ModelEntry(_Strict):
         description="Hub id, local folder, or the alias `smollm2-135m-instruct`, which needs no "
         "network. For `engine: scripted`: `echo` or a script file.",
         min_length=1,
+    )
+    kind: ModelKind = Field(
+        "text",
+        description="`text` writes and weighs texts; `reward` is a sequence-classification model "
+        "that scores answers.",
     )
     engine: EngineName = Field(
         "auto", description="Who runs it; `auto` takes the first of vllm, transformers that can."
@@ -68,6 +74,23 @@ class ModelEntry(_Strict):
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Said aloud at run time."
     )
+    extrapolate_from: str | None = Field(
+        None,
+        description="Hub id or folder of a model with the same vocabulary. The logits are then "
+        "(1 + extrapolation) times the model's own less `extrapolation` times those of that model: "
+        "what the model would be like, had it been trained further away from it. Only to weigh "
+        "texts, and with `engine: transformers`.",
+        min_length=1,
+    )
+    extrapolation: float = Field(
+        0.5, ge=0, description="With `extrapolate_from`: how far; 0 is the model itself."
+    )
+
+    @model_validator(mode="after")
+    def _extrapolates(self) -> Self:
+        if self.extrapolate_from and (self.engine, self.kind) != ("transformers", "text"):
+            raise ValueError("`extrapolate_from` needs `engine: transformers` and a text model")
+        return self
 
 
 class ModelPlacement(_Strict):
@@ -168,6 +191,12 @@ class Placement(_Strict):
         default_factory=dict, description="By the names used in the recipe's `models`."
     )
 
+    @property
+    def starts_workers_here(self) -> bool:
+        """True if the workers are processes of this machine that the run starts itself."""
+        elsewhere = self.cluster is not None and self.cluster.kind != "local"
+        return self.workers > 0 and self.scheduler is None and not elsewhere
+
 
 class StageEntry(BaseModel):
     """One step: which stage, under which name, and the stage's own settings beside them."""
@@ -193,7 +222,7 @@ class ExportEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     config: str = Field(
-        description="Which dataset config: `dpo` or `kto`; also its folder.", min_length=1
+        description="Which dataset config, e.g. `dpo` or `kto`; also its folder.", min_length=1
     )
     layout: str = Field("trl", description="Whose column layout: `trl`.", min_length=1)
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.batch import Batch
 from schemas.columns import Column
-from schemas.models import Capability, ChatFormat, Generator
+from schemas.models import Capability, ChatFormat, Generator, HiddenReader, Rewarder
 
 
 class StageConfig(BaseModel):
@@ -124,6 +124,14 @@ class Context(Protocol):
         """The loaded model of a role that the stage declared in `needs`."""
         ...
 
+    def hidden_reader(self, role: str) -> HiddenReader:
+        """The same for a role of which `hidden_states` are needed."""
+        ...
+
+    def rewarder(self, role: str) -> Rewarder:
+        """The same for a role of which `reward` is needed."""
+        ...
+
     def chat(self, role: str) -> ChatFormat:
         """How that model's conversations are written."""
         ...
@@ -173,8 +181,8 @@ class Stage(Generic[C]):
         writes: columns it makes.
         extends: list columns it adds entries to; the runner supplies an empty list if no stage
             before made the column.
-        optional: list columns it looks at if some stage before made them; else the runner
-            supplies empty lists.
+        optional: list or nullable columns it looks at if some stage before made them; else the
+            runner supplies empty lists or nulls.
         drops: columns of the input that its output no longer has.
         dataset_pass: a second pass over all parts, after `run`; its presence makes the stage's
             scope `dataset`.

@@ -4,7 +4,8 @@ The last line of defence: TRL takes an empty answer, or two equal ones, without 
 loss then never leaves log 2. Such rows, and prompts that do not end on a user turn, are refused
 here for the whole export, because a stage before should have rejected them.
 
-Reads: messages, chosen, rejected, their scores, models and lineage.
+Reads: messages, chosen, rejected, their scores, models and lineage; label_smoothing if
+    `self_refine` made it.
 Writes: prompt, chosen, rejected (messages); the scores, ids and models unchanged. The dataset has
     these columns and `row_id`.
 Drops: nothing; raises ExportRefused.
@@ -21,6 +22,7 @@ from schemas.batch import Batch, Row, make_batch
 from schemas.columns import (
     CHOSEN,
     CHOSEN_MODEL,
+    LABEL_SMOOTHING,
     LABELLER,
     LINEAGE,
     MARGIN,
@@ -33,13 +35,13 @@ from schemas.columns import (
     SCORE_REJECTED,
     SOURCE,
 )
-from schemas.errors import ExportRefused
 from schemas.layouts import (
     CHOSEN_TURN,
     PROMPT,
     REJECTED_TURN,
     answer_fault,
     prompt_fault,
+    refuse,
     same_text,
 )
 from schemas.stage import Context, Stage, StageConfig
@@ -79,7 +81,7 @@ def _row(row: Row) -> dict[str, Any]:
         PROMPT.name: row[MESSAGES.name],
         CHOSEN_TURN.name: [{"role": "assistant", "content": row[CHOSEN.name]}],
         REJECTED_TURN.name: [{"role": "assistant", "content": row[REJECTED.name]}],
-        **{column.name: row[column.name] for column in _KEPT},
+        **{column.name: row[column.name] for column in (*_KEPT, LABEL_SMOOTHING)},
     }
 
 
@@ -93,20 +95,18 @@ def refuse_untrainable(row: Row) -> None:
         or ("`chosen` and `rejected` are the same text" if same_text(chosen, rejected) else None)
     )
     if fault:
-        raise ExportRefused(
-            f"row {row[ROW_ID.name]}: {fault}. A trainer would take it and learn nothing; no "
-            "dataset is written. Reject such rows in a stage before the export."
-        )
+        raise refuse(row[ROW_ID.name], fault)
 
 
 STAGE = Stage(
     name="export_dpo",
-    version=1,
+    version=2,
     summary="Write rows for DPO trainers: prompt, chosen, rejected",
     config=Config,
     run=run,
     effect="map",
     reads=(MESSAGES, CHOSEN, REJECTED, *_KEPT),
-    writes=(PROMPT, CHOSEN_TURN, REJECTED_TURN, *_KEPT),
+    optional=(LABEL_SMOOTHING,),
+    writes=(PROMPT, CHOSEN_TURN, REJECTED_TURN, *_KEPT, LABEL_SMOOTHING),
     drops=(MESSAGES,),
 )

@@ -1,225 +1,256 @@
-"""Compare the answers of a prompt in pairs, each pair in both orders.
+"""Let a model judge the answers of a prompt: two by two, or one by one.
 
-A model reads the conversation and two answers and names the better one. What counts is not its
-text but the probability it gives to either label as the next token, f(u, v) for the answer shown
-first, as AlpacaEval 2 does (Dubois et al., 2024, arXiv 2404.04475). Judges favour a position, so
-both orders are asked: P(a wins) = (f(a, b) + 1 - f(b, a)) / 2, which turns into 1 - P when a and b
+`pairwise`: the model reads the conversation and two answers and names the better one. What counts
+is the probability it gives to either label as the next token, f(u, v) for the answer shown first,
+as AlpacaEval 2 does (Dubois et al., 2024, arXiv 2404.04475). Judges favour a position, so both
+orders are asked: P(a wins) = (f(a, b) + 1 - f(b, a)) / 2, which turns into 1 - P when a and b
 swap. A pair is consistent if both orders prefer the same answer, the rule of MT-Bench (Zheng et
 al., 2023, arXiv 2306.05685). An answer's score is the mean of P(it wins) over its judged pairs,
 inconsistent ones included: theirs is close to one half by itself.
+`pointwise`: the model grades the overall quality of each answer; the score is the expected grade.
+`rubric`: it grades several attributes (see `prompts/judge_score.py` for the rubrics that ship);
+the score is their weighted sum.
+
+Where an engine has no label probabilities the judge is made to answer with a label, and where it
+cannot be made to, its text is read: P is then 0 or 1, and a grade is the one that it gave.
 
 Reads: messages, responses.
-Writes: judgements, one per judged pair; scores in [0, 1], one per answer with a judged pair.
-Drops: of a pair: `same_text`, `judge_low_mass`, `engine_<kind>`; the reject names the pair's first
-    answer, the message the second. Of a row: `no_judgement`, or `engine_<kind>` if an engine
-    failure is among the causes.
-Cost: N (N - 1) requests for N answers, one next-token distribution each.
+Writes: verdicts, one per question, raw; judgements, one per judged pair; scores, by the step's
+    name and, with `rubric`, each attribute's under `<step>/<attribute>`.
+Drops: of a pair: `same_text`; the reject names the pair's first answer, the message the second. Of
+    an answer: `empty_text`. Of either: `judge_low_mass`, `judge_unreadable`, `engine_<kind>`. Of a
+    row: `no_judgement`, or `engine_<kind>` if an engine failure is among the causes.
+Cost: for N answers N (N - 1) requests, or N per attribute: one next-token distribution each, and
+    `rationale_tokens` before it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import combinations
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from prompts import judge_pairwise
+from prompts import judge_pairwise, judge_score, judge_verdict
+from prompts.render import render
 from schemas.batch import Batch, Reject, Row, make_batch
-from schemas.columns import JUDGEMENTS, MESSAGES, RESPONSES, ROW_ID, SCORES
-from schemas.layouts import same_text
-from schemas.models import Failure, LabelProbs, LabelRequest, Message
-from schemas.rejects import engine_code, lost_row
+from schemas.columns import JUDGEMENTS, MESSAGES, RESPONSES, ROW_ID, SCORES, VERDICTS
+from schemas.models import Capability
+from schemas.rejects import lost_row
 from schemas.stage import Context, ModelRole, Need, Stage, StageConfig
+from stages._judge_pairwise import Judged, judge_pairs, judgement, win_rates
+from stages._judge_score import Graded, Scale, grade
+from stages._judge_verdicts import Asking, Verdict
+
+SCORED = ("pointwise", "rubric")
+
+
+class Attribute(StageConfig):
+    """An attribute of an own rubric."""
+
+    name: str = Field(description="Its name in `scores`, after the step's.", pattern="^[a-z0-9_]+$")
+    description: str = Field(description="What the judge is told about it.", min_length=1)
+    weight: float = Field(
+        1.0, allow_inf_nan=False, description="Its weight in the sum that is the overall score."
+    )
 
 
 class Config(StageConfig):
     """Settings of `judge`."""
 
     model: ModelRole = Field(description="The judge.")
-    mode: Literal["pairwise"] = Field(
-        "pairwise", description="`pairwise`: every two answers of a prompt are compared."
+    mode: Literal["pairwise", "pointwise", "rubric"] = Field(
+        "pairwise",
+        description="`pairwise`: every two answers of a prompt are compared; `pointwise`: each "
+        "answer is graded; `rubric`: each answer is graded by several attributes.",
+    )
+    rubric: Literal["helpsteer2", "ultrafeedback"] | None = Field(
+        None, description="For `rubric`: one that ships. Or give `attributes` of your own."
+    )
+    attributes: tuple[Attribute, ...] = Field((), description="For `rubric`: your own attributes.")
+    lowest: int = Field(
+        1, ge=0, le=8, description="Lowest grade of `pointwise` and of own attributes."
+    )
+    highest: int = Field(
+        5, ge=1, le=9, description="Highest grade, likewise; one digit, as grades are one token."
+    )
+    verdict: Literal["auto", "label_probs", "structured", "parse"] = Field(
+        "auto",
+        description="How a verdict is had: from the probabilities of the labels, from an answer "
+        "that is constrained to them, or by reading a free one. `auto` takes the first of these "
+        "that the engine can.",
+    )
+    rationale_tokens: int = Field(
+        0,
+        ge=0,
+        description="Let the judge give reasons in at most so many tokens before its verdict; 0: "
+        "no reasons.",
     )
     min_label_mass: float = Field(
         0.01,
         ge=0,
         le=1,
         description="Least probability that the judge must give to the labels together, in both "
-        "orders. Below it the judge was about to say something else, and the pair is not judged.",
+        "orders. Below it the judge was about to say something else, and there is no verdict.",
     )
 
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Two answers of a row, to be judged in both orders."""
-
-    row_id: str
-    first: Row
-    second: Row
-
-    def reject(self, code: str, problem: str, raw: str = "") -> Reject:
-        """Turn this pair away; the row lives on."""
-        ids = self.first["response_id"], self.second["response_id"]
-        return Reject(
-            self.row_id,
-            code,
-            f"answers {ids[0]} and {ids[1]}: {problem}",
-            raw or f"{self.first['text']}\n\n{self.second['text']}",
-            response_id=ids[0],
-        )
-
-
-Answer = LabelProbs | Failure
+    @model_validator(mode="after")
+    def _fits_mode(self) -> Self:
+        given = (self.rubric is not None) + bool(self.attributes)
+        if given != (self.mode == "rubric"):
+            raise ValueError("mode `rubric` needs `rubric` or `attributes`; other modes neither")
+        names = [attribute.name for attribute in self.attributes]
+        if len(set(names)) < len(names):
+            raise ValueError(f"`attributes` has a name twice: {', '.join(names)}")
+        if self.lowest >= self.highest:
+            raise ValueError(f"lowest {self.lowest} is not below highest {self.highest}")
+        return self
 
 
 def run(batch: Batch, config: Config, context: Context) -> Batch:
-    """Judge every pair of every row; see the module's text."""
+    """Judge the answers of every row; see the module's text."""
     rows = batch.rows
-    matches = [match for row in rows for match in _matches(row)]
-    differ = [match for match in matches if not _same(match)]
-    answers = iter(_ask(differ, {row[ROW_ID.name]: row for row in rows}, config, context))
-    judged: defaultdict[str, list[Row]] = defaultdict(list)
-    turned_away: defaultdict[str, list[Reject]] = defaultdict(list)
-    for match in matches:
-        outcome = _outcome(match, answers, config, context.stage)
-        if isinstance(outcome, Reject):
-            turned_away[match.row_id].append(outcome)
-        else:
-            judged[match.row_id].append(outcome)
+    how = Asking(
+        config.model,
+        None if config.verdict == "auto" else config.verdict,
+        config.rationale_tokens,
+        config.min_label_mass,
+    )
+    labelled, causes = (_graded if config.mode in SCORED else _compared)(rows, config, how, context)
     kept = [
-        _labelled(row, judged[row[ROW_ID.name]], context.stage)
+        {
+            ROW_ID.name: row[ROW_ID.name],
+            **{name: [*row[name], *new] for name, new in labelled[row[ROW_ID.name]].items()},
+        }
         for row in rows
-        if judged[row[ROW_ID.name]]
+        if row[ROW_ID.name] in labelled
     ]
-    rejects = [reject for group in turned_away.values() for reject in group]
-    lost = [row for row in rows if not judged[row[ROW_ID.name]]]
-    rejects += [_lost(row, turned_away[row[ROW_ID.name]]) for row in lost]
-    return make_batch((ROW_ID, SCORES, JUDGEMENTS), kept, rejects)
+    rejects = [reject for group in causes.values() for reject in group]
+    lost = [row for row in rows if row[ROW_ID.name] not in labelled]
+    rejects += [_lost(row, causes[row[ROW_ID.name]]) for row in lost]
+    return make_batch((ROW_ID, *STAGE.extends), kept, rejects)
 
 
-def _matches(row: Row) -> list[Match]:
-    return [Match(row[ROW_ID.name], a, b) for a, b in combinations(row[RESPONSES.name], 2)]
+Labels = dict[str, list[Row]]
+"""New entries of each column that `judge` extends."""
+Causes = dict[str, list[Reject]]
+"""What was turned away, by row_id."""
 
 
-def _same(match: Match) -> bool:
-    return same_text(match.first["text"], match.second["text"])
+def _compared(
+    rows: Sequence[Row], config: Config, how: Asking, context: Context
+) -> tuple[dict[str, Labels], Causes]:
+    labelled, causes = {}, {}
+    judge = context.model_name(config.model)
+    for row_id, outcomes in judge_pairs(rows, how, context).items():
+        causes[row_id] = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
+        judged = [outcome for outcome in outcomes if isinstance(outcome, Judged)]
+        if not judged:
+            continue
+        judgements = [judgement(one, context.stage) for one in judged]
+        verdicts = [v for one in judged for v in (one.shown_first, one.shown_second)]
+        labelled[row_id] = {
+            SCORES.name: _scores(win_rates(judgements), context.stage),
+            JUDGEMENTS.name: judgements,
+            VERDICTS.name: _entries(verdicts, judge, context),
+        }
+    return labelled, causes
 
 
-def _ask(
-    matches: list[Match], rows: dict[str, Row], config: Config, context: Context
-) -> list[Answer]:
-    """Two answers per match: the first shown first, then the second shown first."""
-    requests = [
-        request
-        for match in matches
-        for request in _requests(match, rows[match.row_id], config, context)
+def _graded(
+    rows: Sequence[Row], config: Config, how: Asking, context: Context
+) -> tuple[dict[str, Labels], Causes]:
+    labelled, causes = {}, {}
+    scale, judge = scale_of(config), context.model_name(config.model)
+    for row_id, outcomes in grade(rows, scale, how, context).items():
+        causes[row_id] = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
+        graded = [outcome for outcome in outcomes if isinstance(outcome, Graded)]
+        if not graded:
+            continue
+        overall = {one.response_id: one.overall(scale.weights) for one in graded}
+        scores = _scores(overall, context.stage)
+        for name in scale.attributes if config.mode == "rubric" else ():
+            values = {one.response_id: one.grades[name].value for one in graded}
+            scores += _scores(values, f"{context.stage}/{name}")
+        verdicts = [verdict for one in graded for verdict in one.grades.values()]
+        labelled[row_id] = {
+            SCORES.name: scores,
+            JUDGEMENTS.name: [],
+            VERDICTS.name: _entries(verdicts, judge, context),
+        }
+    return labelled, causes
+
+
+def _scores(values: Mapping[str, float], labeller: str) -> list[Row]:
+    return [
+        {"response_id": response_id, "labeller": labeller, "score": value}
+        for response_id, value in values.items()
     ]
-    return context.model(config.model).label_probs(requests) if requests else []
 
 
-def _requests(match: Match, row: Row, config: Config, context: Context) -> Iterator[LabelRequest]:
-    messages = [Message(turn["role"], turn["content"]) for turn in row[MESSAGES.name]]
-    for shown in ((match.first, match.second), (match.second, match.first)):
-        question = judge_pairwise.build(messages, shown[0]["text"], shown[1]["text"])
-        yield LabelRequest(
-            f"{match.row_id}/{shown[0]['response_id']}/{shown[1]['response_id']}",
-            context.chat(config.model).render(question),
-            judge_pairwise.LABELS,
-        )
-
-
-def _outcome(
-    match: Match, answers: Iterator[Answer], config: Config, labeller: str
-) -> Row | Reject:
-    if _same(match):
-        return match.reject("same_text", "the same text, nothing to compare")
-    both: list[LabelProbs] = []
-    failures: list[Failure] = []
-    for answer in (next(answers), next(answers)):
-        if isinstance(answer, Failure):
-            failures.append(answer)
-        else:
-            both.append(answer)
-    if failures:
-        return match.reject(engine_code(failures[0]), failures[0].message, failures[0].raw)
-    mass = min(answer.mass for answer in both)
-    # No mass at all has no ratio either, whatever the limit.
-    if mass == 0 or mass < config.min_label_mass:
-        limit = f"{mass:.3g}, less than min_label_mass {config.min_label_mass:g}"
-        return match.reject("judge_low_mass", f"the labels got a probability of {limit}")
-    return _judgement(match, both, mass, labeller)
-
-
-def _judgement(match: Match, both: list[LabelProbs], mass: float, labeller: str) -> Row:
-    shown_first = judge_pairwise.prefer_first(both[0].probs)
-    other_first = judge_pairwise.prefer_first(both[1].probs)
-    shown_second = 1 - other_first
-    return {
-        "labeller": labeller,
-        "response_a": match.first["response_id"],
-        "response_b": match.second["response_id"],
-        "p_a_shown_first": shown_first,
-        "p_a_shown_second": shown_second,
-        "p_a": judge_pairwise.symmetric(shown_first, other_first),
-        "label_mass": mass,
-        "consistent": (shown_first - 0.5) * (shown_second - 0.5) > 0,
-    }
-
-
-def win_rates(judgements: list[Row]) -> dict[str, float]:
-    """Mean P(it wins) over its pairs, by response_id."""
-    wins: defaultdict[str, list[float]] = defaultdict(list)
-    for judgement in judgements:
-        wins[judgement["response_a"]].append(judgement["p_a"])
-        wins[judgement["response_b"]].append(1 - judgement["p_a"])
-    return {response_id: sum(values) / len(values) for response_id, values in wins.items()}
-
-
-def _labelled(row: Row, judgements: list[Row], labeller: str) -> dict[str, Any]:
-    rates = win_rates(judgements)
-    scores = [
-        {"response_id": response["response_id"], "labeller": labeller, "score": rate}
-        for response in row[RESPONSES.name]
-        if (rate := rates.get(response["response_id"])) is not None
-    ]
-    return {
-        ROW_ID.name: row[ROW_ID.name],
-        SCORES.name: [*row[SCORES.name], *scores],
-        JUDGEMENTS.name: [*row[JUDGEMENTS.name], *judgements],
-    }
+def _entries(verdicts: Sequence[Verdict], judge: str, context: Context) -> list[Row]:
+    return [verdict.entry(context.stage, judge) for verdict in verdicts]
 
 
 def _lost(row: Row, causes: list[Reject]) -> Reject:
-    """A row none of whose pairs could be judged."""
+    """A row of which nothing could be judged."""
     return lost_row(
         row[ROW_ID.name],
         causes,
         code="no_judgement",
-        what="pairs could be judged",
+        what="pairs or answers could be judged",
         nothing="fewer than two answers",
         raw="\n\n".join(response["text"] for response in row[RESPONSES.name]),
     )
 
 
+def scale_of(config: Config) -> Scale:
+    """What the judge grades by."""
+    if config.rubric is not None:
+        rubric = judge_score.RUBRICS[config.rubric]
+        texts = {name: judge_score.text_of(config.rubric, name) for name in rubric.weights}
+        attributes = {name: render(text) for name, text in texts.items()}
+        return Scale(attributes, rubric.weights, rubric.lowest, rubric.highest)
+    if config.mode == "pointwise":
+        quality = {"quality": render(judge_score.QUALITY)}
+        return Scale(quality, {"quality": 1.0}, config.lowest, config.highest)
+    attributes = {one.name: f"{one.name}: {one.description}" for one in config.attributes}
+    weights = {one.name: one.weight for one in config.attributes}
+    return Scale(attributes, weights, config.lowest, config.highest)
+
+
 def _needs(config: Config) -> tuple[Need, ...]:
-    return (Need("model", config.model, frozenset(("label_probs",))),)
+    asked: set[Capability] = {"generate"} if config.rationale_tokens else set()
+    if config.verdict == "label_probs":
+        asked.add("label_probs")
+    else:
+        asked.add("generate")  # every engine can: `auto` always finds a way
+    if config.verdict == "structured":
+        asked.add("structured")
+    return (Need("model", config.model, frozenset(asked)),)
 
 
 def _prompts(config: Config) -> tuple[str, ...]:
-    return (judge_pairwise.PROMPT,)
+    names: tuple[str, ...] = (
+        judge_pairwise.PROMPTS if config.mode == "pairwise" else judge_score.PROMPTS
+    )
+    if config.rationale_tokens:
+        names = (*names, judge_verdict.RATIONALE)
+    if config.rubric is not None:
+        attributes = judge_score.RUBRICS[config.rubric].weights
+        return *names, *(judge_score.text_of(config.rubric, name) for name in attributes)
+    return (*names, judge_score.QUALITY) if config.mode == "pointwise" else names
 
 
 STAGE = Stage(
     name="judge",
-    version=1,
-    summary="Compare answers in pairs, each pair in both orders",
+    version=2,
+    summary="Let a model compare answers in both orders, or grade them by one attribute or several",
     config=Config,
     run=run,
     effect="map",
     reads=(MESSAGES, RESPONSES),
-    extends=(SCORES, JUDGEMENTS),
+    extends=(SCORES, JUDGEMENTS, VERDICTS),
     needs=_needs,
     prompts=_prompts,
 )

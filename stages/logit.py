@@ -8,14 +8,17 @@ principle and under its opposite as system prompt, as DLMA does (Liu et al., 202
 beta r(y).
 
 Answers are scored under the row's own conversation, which is what will be trained on, not under
-a system prompt that one answer was sampled with. The sum that came with sampling is not reused: it
-includes the stop token and may belong to another temperature, while both sums here end before it.
+a system prompt that one answer was sampled with. Both sums end before the stop token. Where the
+policy itself sampled the answer from that conversation, what came with it is its sum, and it is
+not asked again; engines give log-probabilities as they are before temperature. It is asked all the
+same if the text splits into other tokens than were sampled, or than the reference reads.
 
 Reads: messages, responses.
 Writes: implicit_rewards (both sums in nats, with their tokens; beta not applied); scores, beta r.
-Drops: of an answer: `empty_text`, `engine_<kind>`. Of a row: `no_scores`, or `engine_<kind>` if an
-    engine failure is among the causes.
-Cost: two forward passes over each answer and its prompt; summed log-ratios grow with length.
+Drops: of an answer: `empty_text`, `not_finite`, `engine_<kind>`. Of a row: `no_scores`, or
+    `engine_<kind>` if an engine failure is among the causes.
+Cost: two forward passes over each answer and its prompt, one where the policy sampled it; summed
+    log-ratios grow with length.
 """
 
 from __future__ import annotations
@@ -90,8 +93,9 @@ def run(batch: Batch, config: Config, context: Context) -> Batch:
     rows = batch.rows
     sides = [_sides(row, config) for row in rows]
     # All of one model, then all of the other: they take turns on the device.
-    policy = _ask(rows, [side[0] for side in sides], config.model, context)
     reference = _ask(rows, [side[1] for side in sides], config.reference or config.model, context)
+    known = {} if config.principle else _sampled(rows, reference, context.model_name(config.model))
+    policy = _ask(rows, [side[0] for side in sides], config.model, context, known)
     kept: list[dict[str, Any]] = []
     rejects: list[Reject] = []
     for row in rows:
@@ -112,20 +116,47 @@ def _sides(row: Row, config: Config) -> tuple[Conversation, Conversation]:
     return principles.contrast(messages, config.principle)
 
 
+def _sampled(rows: Sequence[Row], reference: Scored, policy: str) -> Scored:
+    """The answers whose likelihood came with them, the policy having sampled them."""
+    known: Scored = {}
+    for row in rows:
+        for response in row[RESPONSES.name]:
+            key = row[ROW_ID.name], response["response_id"]
+            theirs = reference.get(key)
+            n_tokens = response["n_tokens"] - (response["finish_reason"] == "stop")
+            if (
+                isinstance(theirs, Score)
+                and response["model"] == policy
+                and response["system"] is None
+                and response["text_logprob_sum"] is not None
+                and n_tokens == theirs.n_tokens
+            ):
+                total = response["text_logprob_sum"]
+                known[key] = Score("/".join(key), total, n_tokens, theirs.n_prompt_tokens)
+    return known
+
+
 def _ask(
-    rows: Sequence[Row], conversations: Sequence[Conversation], role: str, context: Context
+    rows: Sequence[Row],
+    conversations: Sequence[Conversation],
+    role: str,
+    context: Context,
+    known: Scored | None = None,
 ) -> Scored:
+    """What a model says of each answer with text; it is not asked about what is known."""
+    known = known or {}
     chat = context.chat(role)
     keys: list[tuple[str, str]] = []
     requests: list[ScoreRequest] = []
     for row, conversation in zip(rows, conversations, strict=True):
         prompt = chat.render(conversation)
         for response in row[RESPONSES.name]:
-            if not is_blank(response["text"]):
-                key = row[ROW_ID.name], response["response_id"]
+            key = row[ROW_ID.name], response["response_id"]
+            if not is_blank(response["text"]) and key not in known:
                 keys.append(key)
                 requests.append(ScoreRequest("/".join(key), prompt, response["text"]))
-    return dict(zip(keys, context.model(role).score(requests), strict=True)) if requests else {}
+    asked = context.model(role).score(requests) if requests else []
+    return {**known, **dict(zip(keys, asked, strict=True))}
 
 
 def _rewards(
@@ -136,11 +167,15 @@ def _rewards(
     for response in row[RESPONSES.name]:
         key = row[ROW_ID.name], response["response_id"]
         ours, theirs = policy.get(key), reference.get(key)
-        if isinstance(ours, Score) and isinstance(theirs, Score):
-            rewards.append(_reward(response["response_id"], labeller, ours, theirs))
-        else:
+        if not isinstance(ours, Score) or not isinstance(theirs, Score):
             failure = next((side for side in (ours, theirs) if isinstance(side, Failure)), None)
             rejects.append(_reject(row, response, failure))
+        elif not math.isfinite(implicit_reward(ours.logprob_sum, theirs.logprob_sum)):
+            message = f"log p is {ours.logprob_sum}, by the reference {theirs.logprob_sum}"
+            about = row[ROW_ID.name], "not_finite", message, response["text"]
+            rejects.append(Reject(*about, response["response_id"]))
+        else:
+            rewards.append(_reward(response["response_id"], labeller, ours, theirs))
     return rewards, rejects
 
 
@@ -204,7 +239,7 @@ def _prompts(config: Config) -> tuple[str, ...]:
 
 STAGE = Stage(
     name="logit",
-    version=1,
+    version=2,
     summary="Score answers by an implicit reward, from log-likelihoods",
     config=Config,
     run=run,

@@ -6,7 +6,7 @@ of system prompts, temperatures and top_p make a grid that spreads the answers' 
 takes point k mod G of the G points of system x temperature x top_p, the last varying fastest.
 
 Reads: messages.
-Extends: responses, by n (and one greedy baseline) per model; logprob_sum in nats.
+Extends: responses, by n (and one greedy baseline) per model; log-probabilities in nats.
 Drops: of a row's candidates, `engine_<kind>` for a request that failed. A row left without any
     answer goes with the code of its first failure, so that the recipe's limits count it.
 Cost: (n + 1 with a baseline) x models requests per row, up to max_tokens each.
@@ -205,6 +205,7 @@ def _response(candidate: Candidate, result: Generation, model_name: str) -> Row:
         "top_p": candidate.point.top_p,
         "seed": candidate.request.seed,
         "is_baseline": candidate.point.is_baseline,
+        "text_logprob_sum": result.text_logprob_sum,
     }
 
 

@@ -25,6 +25,7 @@ def response(response_id: str, text: str, **changed: Any) -> Row:
         "top_p": 1.0,
         "seed": 1,
         "is_baseline": False,
+        "text_logprob_sum": None,
         **changed,
     }
 
@@ -54,5 +55,7 @@ def batch_for(stage: Stage[Any], rows: Iterable[Mapping[str, Any]]) -> Batch:
     """What the runner would hand to the stage: its columns and no others, nulls unchecked."""
     columns = (ROW_ID, *stage.reads, *stage.extends, *stage.optional)
     names = [column.name for column in columns]
-    lists = {column.name: [] for column in (*stage.extends, *stage.optional)}
-    return make_batch(columns, [{name: {**lists, **row}[name] for name in names} for row in rows])
+    absent = {
+        column.name: None if column.nullable else [] for column in (*stage.extends, *stage.optional)
+    }
+    return make_batch(columns, [{name: {**absent, **row}[name] for name in names} for row in rows])

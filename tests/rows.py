@@ -12,16 +12,23 @@ from pipeline.engines.scripted import ScriptedGenerator
 from schemas.arrow import arrow_schema
 from schemas.columns import RAW_PLACE, RAW_PROBLEM, RAW_RECORD, ROW_ID
 from schemas.ids import digest
-from schemas.models import Failure, GenerateRequest, LabelRequest, ScoreRequest
+from schemas.models import Failure, GenerateRequest, LabelRequest, RewardRequest, ScoreRequest
 from schemas.stage import Positions, Stage, StageConfig
 
 CONFIGS: dict[str, dict[str, Any]] = {
+    "ches": {"model": "policy", "keep": 0.5},
     "judge": {"model": "policy"},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
     "logit": {"model": "policy", "reference": "reference"},
     "magpie": {"model": "policy", "rows": 8, "turns": 2},
+    "calibrate": {"labellers": ["judge"]},
+    "consensus": {"labellers": ["judge"], "mode": "votes"},
     "respond": {"model": ["policy", "reference"], "n": 2},
+    "reward": {"model": "policy"},
+    "self_refine": {"model": "policy", "reference": "reference", "noisy_share": 0.5},
     "verify": {"mode": "answer"},
+    "reward_augment": {"lowest": 0, "highest": 1},
+    "unpair": {"desirable_from": 0.8, "undesirable_to": 0.2},
 }
 """Settings of stages that have required ones."""
 
@@ -74,6 +81,9 @@ def example_row(i: int) -> dict[str, Any]:
             for response_id, score in zip(ids, (0.9, 0.5, 0.1), strict=True)
         ],
         "judgements": [labelled | _judgement(ids[a], ids[b]) for a, b in ((0, 1), (0, 2), (1, 2))],
+        "reward_readings": [],
+        "label_smoothing": None,
+        "verdicts": [],
         "implicit_rewards": [
             labelled
             | {
@@ -85,6 +95,25 @@ def example_row(i: int) -> dict[str, Any]:
             }
             for response_id, policy in zip(ids, (-5.0, -7.0, -9.0), strict=True)
         ],
+        "preferences": [],
+        "win_matrices": [],
+        "rankings": [],
+        "calibrations": [],
+        "ranking": [
+            {"response_id": response_id, "text": text, "model": "policy:scripted", "score": score}
+            for response_id, text, score in zip(
+                ids, ("The best.", "The middle.", "The worst."), (0.9, 0.5, 0.1), strict=True
+            )
+        ],
+        "self_samples": [{"response_id": ids[1], "text": "An answer.", "model": "policy:scripted"}],
+        "answer": f"An answer to number {i}.",
+        "label": i % 2 == 0,
+        "score": 0.9,
+        "response_id": ids[0],
+        "model": "policy:scripted",
+        "order": i,
+        "p_chosen_wins": 0.7,
+        "p_rejected_wins": 0.3,
         "chosen": f"The best answer to number {i}.",
         "rejected": f"The worst answer to number {i}.",
         "chosen_id": ids[0],
@@ -118,6 +147,7 @@ def _response(response_id: str, text: str, *, cut: bool) -> dict[str, Any]:
         "top_p": 1.0,
         "seed": 1,
         "is_baseline": False,
+        "text_logprob_sum": None,
     }
 
 
@@ -135,7 +165,7 @@ def _judgement(response_a: str, response_b: str) -> dict[str, Any]:
 
 def varied_model() -> ScriptedGenerator:
     """A model that says something else to each prompt and seed, and fails at some of them."""
-    return ScriptedGenerator(answer=_answer, likelihood=_likelihood, labels=_labels)
+    return ScriptedGenerator(_answer, _likelihood, _labels, worth=_worth)
 
 
 def _number(*parts: str | int) -> int:
@@ -158,6 +188,13 @@ def _likelihood(request: ScoreRequest) -> float | Failure:
     if _failed(number):
         return Failure(request.request_id, "context_length", "too long")
     return -1.0 - number % 10
+
+
+def _worth(request: RewardRequest) -> float | Failure:
+    number = _number(request.conversation.text or "")
+    if _failed(number):
+        return Failure(request.request_id, "context_length", "too long")
+    return 5.0 - number % 10
 
 
 def _labels(request: LabelRequest) -> list[float] | Failure:

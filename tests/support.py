@@ -7,11 +7,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pipeline.engines.plain_chat import PlainChat
 from pipeline.engines.scripted import ScriptedGenerator
-from schemas.models import ChatFormat, Generator
+from schemas.models import ChatFormat, Generator, HiddenReader, Model, Rewarder
 
 __all__ = ["QUICKSTART", "FakeContext", "PlainChat", "run_recipe"]
 
@@ -21,7 +21,7 @@ class FakeContext:
 
     def __init__(
         self,
-        models: Mapping[str, Generator] | None = None,
+        models: Mapping[str, Model] | None = None,
         *,
         stage: str = "test",
         recipe_seed: int = 7,
@@ -33,7 +33,13 @@ class FakeContext:
         self._chat = chat or PlainChat()
 
     def model(self, role: str) -> Generator:
-        return self._models[role]
+        return cast(Generator, self._models[role])
+
+    def hidden_reader(self, role: str) -> HiddenReader:
+        return cast(HiddenReader, self._models[role])
+
+    def rewarder(self, role: str) -> Rewarder:
+        return cast(Rewarder, self._models[role])
 
     def chat(self, role: str) -> ChatFormat:
         return self._chat

@@ -27,11 +27,15 @@ def handle(args: argparse.Namespace) -> int:
             "run_ended, holds the same summary; or name a file with --events."
         )
     plan = compile_recipe(read_recipe(Path(args.recipe), overrides(args), args.limit))
+    out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
+    if not (out / "run.json").exists() and plan.recipe.placement.starts_workers_here:
+        from pipeline.runtime.nursery import open_nursery
+
+        open_nursery()  # a new run is sure to need workers: they start while this one imports
 
     from pipeline.runtime.job import run_job
     from pipeline.runtime.watch import WatchOptions, watching
 
-    out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
     options = WatchOptions(args.quiet, args.events, args.metrics)
     with watching(plan.recipe.name, out, args.argv, options) as watch:
         done = run_job(plan, out, args.resume, watch.progress, overwrite=args.overwrite)

@@ -122,6 +122,30 @@ def _status(parser: argparse.ArgumentParser) -> None:
     _json(parser, "as JSON; with --watch one object a line")
 
 
+def _audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dir",
+        metavar="DIR",
+        help="output folder of a run, or any paired dataset: a folder or a file "
+        "(JSON lines, JSON, CSV, each also .gz; Parquet, Arrow)",
+    )
+    parser.add_argument(
+        "--human",
+        metavar="FILE",
+        help="labels by people: pairs in any layout that is known, or graded answers "
+        "(prompt, completion, label true or false)",
+    )
+    parser.add_argument(
+        "--page",
+        metavar="FILE",
+        help="where to write the page (default: audit.html, in the folder of the run, else here)",
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="of the bootstrap (default: %(default)s)"
+    )
+    _json(parser, "all figures as JSON")
+
+
 def _stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
     form = parser.add_mutually_exclusive_group()
@@ -165,6 +189,12 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
@@ -214,6 +244,12 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill status runs/mine\n  prefmill status runs/mine --watch 10\n"
         "  prefmill status runs/mine --rejects --stage magpie",
         _status,
+    ),
+    "audit": (
+        "show what the labels of a dataset are worth: biases, agreement, what they reward",
+        "  prefmill audit runs/mine\n  prefmill audit ultrafeedback.parquet --page /tmp/uf.html\n"
+        "  prefmill audit runs/mine --human labelled-by-us.jsonl --json",
+        _audit,
     ),
     "stages": (
         "list the stages, or explain one",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
-from schemas.models import Capability, ChatFormat, Generator
+from schemas.models import Capability, ChatFormat, Generator, HiddenReader, Model, Rewarder
 from schemas.recipe import ConcreteEngine, ModelEntry, ModelPlacement
 
 ProgressHook = Callable[[int, int], None]
@@ -35,6 +36,8 @@ class ModelSpec:
         notes: what the user should be told, e.g. why `auto` did not take another engine.
         tokenizer_path: folder or hub id of a tokenizer other than the model's own; else empty.
         tokenizer_revision: the commit that a hub id of a tokenizer was resolved to.
+        origin_path: folder or hub id of the model that this one is extrapolated from; else empty.
+        origin_revision: the commit that a hub id of it was resolved to.
         continuous: serves many requests at once, so that it is worth feeding from several parts.
     """
 
@@ -49,6 +52,8 @@ class ModelSpec:
     notes: tuple[str, ...] = field(default=())
     tokenizer_path: str = ""
     tokenizer_revision: str | None = None
+    origin_path: str = ""
+    origin_revision: str | None = None
     continuous: bool = False
 
     @property
@@ -72,5 +77,20 @@ class LoadedModel:
     """An open engine with the way its conversations are written."""
 
     spec: ModelSpec
-    generator: Generator
+    model: Model
     chat: ChatFormat
+
+    @property
+    def generator(self) -> Generator:
+        """The model as one that writes; whether it does was checked with the recipe."""
+        return cast(Generator, self.model)
+
+    @property
+    def hidden_reader(self) -> HiddenReader:
+        """The model as one that shows its states; whether it does was checked with the recipe."""
+        return cast(HiddenReader, self.model)
+
+    @property
+    def rewarder(self) -> Rewarder:
+        """The model as one that rewards; whether it does was checked with the recipe."""
+        return cast(Rewarder, self.model)

@@ -11,7 +11,14 @@ import re
 
 from pipeline.engines.plain_chat import USER_OPENS
 from schemas.ids import digest
-from schemas.models import GenerateRequest, LabelRequest, Prompt, ScoreRequest
+from schemas.models import (
+    GenerateRequest,
+    HiddenRequest,
+    LabelRequest,
+    Prompt,
+    RewardRequest,
+    ScoreRequest,
+)
 
 _NUMBERS = 100_000
 _ANSWER = re.compile(r"Scripted answer (\d+) to:")
@@ -56,6 +63,24 @@ def echo_likelihood(request: ScoreRequest) -> float:
     """Between half a nat and one and a half per word, decided by prompt and completion."""
     share = int(digest(seen(request.prompt), request.completion)[:8], 16) / 0xFFFFFFFF
     return -(0.5 + share) * len(request.completion.split())
+
+
+def echo_reward(request: RewardRequest) -> float:
+    """The number of the scripted answer, between 0 and 1; of another text, a number of its own."""
+    text = seen(request.conversation)
+    if numbers := _ANSWER.findall(text):
+        return int(numbers[-1]) / _NUMBERS
+    return int(digest(text)[:8], 16) / 0xFFFFFFFF
+
+
+def echo_hidden(request: HiddenRequest) -> list[float]:
+    """The sum of a vector of four numbers for each word."""
+    words = request.completion.split()
+    digests = [digest(word) for word in words]
+    return [
+        sum(int(one[start : start + 8], 16) / 0xFFFFFFFF for one in digests)
+        for start in (0, 8, 16, 24)
+    ]
 
 
 def echo_labels(request: LabelRequest) -> list[float]:

@@ -7,7 +7,7 @@ the engine's own code and its scratch memory come on top.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,9 @@ def footprint(spec: ModelSpec, on_gpu: bool) -> Footprint | None:
     weights = _weights_bytes(spec, _width(spec, on_gpu))
     if weights is None:
         return None
+    if spec.origin_path:
+        beside = replace(spec, path=spec.origin_path, revision=spec.origin_revision)
+        weights += _weights_bytes(beside, _width(spec, on_gpu)) or 0
     if spec.engine != "vllm":
         return Footprint(weights, 0)
     return Footprint(weights, window_bytes(spec, on_gpu) if on_gpu else kv_cache_bytes(spec))

@@ -21,7 +21,12 @@ def open_model(spec: ModelSpec, progress: ProgressHook = no_progress) -> LoadedM
 
 def with_files(spec: ModelSpec) -> ModelSpec:
     """The same model with bundled aliases replaced by the folders they stand for."""
-    return replace(spec, path=_files(spec.path), tokenizer_path=_files(spec.tokenizer_path))
+    return replace(
+        spec,
+        path=_files(spec.path),
+        tokenizer_path=_files(spec.tokenizer_path),
+        origin_path=_files(spec.origin_path),
+    )
 
 
 def _files(name: str) -> str:
@@ -30,6 +35,14 @@ def _files(name: str) -> str:
 
 def _open(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
     match spec.engine:
+        case "vllm" if spec.entry.kind == "reward":
+            from pipeline.engines.vllm_reward import open_vllm_reward
+
+            return open_vllm_reward(spec, progress)
+        case "transformers" if spec.entry.kind == "reward":
+            from pipeline.engines.transformers_reward import open_transformers_reward
+
+            return open_transformers_reward(spec, progress)
         case "vllm":
             from pipeline.engines.vllm_engine import open_vllm
 

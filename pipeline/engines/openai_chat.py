@@ -108,6 +108,10 @@ class ServerChat:
         """The conversation as it is."""
         return Prompt(None, tuple(messages))
 
+    def render_answered(self, messages: Sequence[Message]) -> Prompt:
+        """The conversation as it is."""
+        return Prompt(None, tuple(messages))
+
     def user_turn_prefix(
         self,
         *,

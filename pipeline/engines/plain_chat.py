@@ -18,6 +18,10 @@ class PlainChat:
         """The turns, then the start of the assistant's."""
         return Prompt(self._turns(messages) + "<assistant>", tuple(messages))
 
+    def render_answered(self, messages: Sequence[Message]) -> Prompt:
+        """The turns, all of them closed."""
+        return Prompt(self._turns(messages), tuple(messages))
+
     def user_turn_prefix(
         self,
         *,

@@ -44,6 +44,7 @@ def _resolve_local(
     engine, notes = choose_engine(role, entry)
     model = locate(entry.model, entry.revision, base)
     tokenizer = locate(entry.tokenizer, None, base) if entry.tokenizer else None
+    origin = locate(entry.extrapolate_from, None, base) if entry.extrapolate_from else None
     if entry.trust_remote_code:
         notes = (*notes, f"{role}: runs Python code that comes with {entry.model}, as asked")
     fingerprint = digest(
@@ -53,6 +54,8 @@ def _resolve_local(
         entry.chat_template or "",
         entry.dtype,
         entry.max_model_len or 0,
+        entry.kind,
+        *((origin.fingerprint, entry.extrapolation.hex()) if origin else ()),
     )
     return ModelSpec(
         role=role,
@@ -61,18 +64,26 @@ def _resolve_local(
         engine=engine,
         path=model.path,
         revision=model.revision,
-        capabilities=capabilities_of(engine),
+        capabilities=capabilities_of(engine, entry),
         fingerprint=fingerprint,
         notes=notes,
         tokenizer_path=tokenizer.path if tokenizer else "",
         tokenizer_revision=tokenizer.revision if tokenizer else None,
+        origin_path=origin.path if origin else "",
+        origin_revision=origin.revision if origin else None,
         continuous=engine == "vllm",
     )
 
 
-def capabilities_of(engine: ConcreteEngine) -> frozenset[Capability]:
-    """What a local engine can do with any text model."""
-    return VLLM_CAPABILITIES if engine == "vllm" else VLLM_CAPABILITIES - {"structured"}
+def capabilities_of(engine: ConcreteEngine, entry: ModelEntry) -> frozenset[Capability]:
+    """What a local engine can do with any such model."""
+    if entry.kind == "reward":
+        return frozenset(("reward",))
+    if entry.extrapolate_from:
+        return frozenset(("score", "label_probs"))
+    if engine == "vllm":
+        return VLLM_CAPABILITIES
+    return VLLM_CAPABILITIES - {"structured"} | {"hidden_states"}
 
 
 def choose_engine(role: str, entry: ModelEntry) -> tuple[ConcreteEngine, tuple[str, ...]]:

@@ -6,6 +6,7 @@
       - regex: "Answer [AB]"
         labels: {A: 0.8, B: 0.1}
         logprob_per_token: -0.5
+        reward: 1.5
       - match: "poison"
         fail: server
     answer_tokens: {min: 32, max: 512}              # how long answers count as, whatever they say
@@ -30,12 +31,21 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
+from pipeline.engines.echo import echo, echo_hidden, echo_labels, echo_likelihood, echo_reward, seen
 from pipeline.engines.prompt_pattern import PromptPattern
 from pipeline.engines.scripted_faults import Fault
 from pipeline.engines.scripted_pace import Lengths, Pace
 from schemas.errors import InputError
-from schemas.models import Failure, FailureKind, GenerateRequest, LabelRequest, Prompt, ScoreRequest
+from schemas.models import (
+    Failure,
+    FailureKind,
+    GenerateRequest,
+    HiddenRequest,
+    LabelRequest,
+    Prompt,
+    RewardRequest,
+    ScoreRequest,
+)
 
 
 class Rule(PromptPattern):
@@ -44,6 +54,7 @@ class Rule(PromptPattern):
     answer: tuple[str, ...] = Field((), description="Answers; the seed picks one.")
     labels: dict[str, float] = Field({}, description="Probability of each label.")
     logprob_per_token: float | None = Field(None, le=0, description="Nats per word of a score.")
+    reward: float | None = Field(None, description="What a conversation that matches is worth.")
     fail: FailureKind | None = Field(None, description="Fail every request that matches.")
 
     @model_validator(mode="after")
@@ -64,7 +75,7 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Rules as the three functions that a `ScriptedGenerator` takes, and what it is else."""
+    """Rules as the functions that a `ScriptedGenerator` takes, and what it is else."""
 
     rules: tuple[Rule, ...] = ()
     answer_tokens: Lengths | None = None
@@ -112,6 +123,22 @@ class Script:
                     return [rule.labels[label] for label in request.labels]
                 return _failure(request.request_id, "no_logprobs")
         return echo_labels(request)
+
+    def hidden(self, request: HiddenRequest) -> list[float] | Failure:
+        """The states of `echo`, unless the first rule that matches fails."""
+        for rule in self._matching(request.prompt):
+            if rule.fail:
+                return _failure(request.request_id, rule.fail)
+        return echo_hidden(request)
+
+    def worth(self, request: RewardRequest) -> float | Failure:
+        """The reward of the first rule that has one and matches the conversation."""
+        for rule in self._matching(request.conversation):
+            if rule.fail:
+                return _failure(request.request_id, rule.fail)
+            if rule.reward is not None:
+                return rule.reward
+        return echo_reward(request)
 
     def _matching(self, prompt: Prompt) -> Iterator[Rule]:
         text = seen(prompt)

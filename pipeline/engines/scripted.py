@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook, no_progress
-from pipeline.engines.echo import echo, echo_labels, echo_likelihood, seen
+from pipeline.engines.echo import echo, echo_hidden, echo_labels, echo_likelihood, echo_reward, seen
 from pipeline.engines.plain_chat import PlainChat
 from pipeline.engines.script_file import Script, parse_script
 from pipeline.engines.scripted_faults import Breaker, Health
@@ -23,9 +23,13 @@ from schemas.models import (
     Failure,
     GenerateRequest,
     Generation,
+    HiddenRequest,
+    HiddenSum,
     LabelProbs,
     LabelRequest,
     Prompt,
+    Reward,
+    RewardRequest,
     Score,
     ScoreRequest,
 )
@@ -34,16 +38,28 @@ from schemas.recipe import ModelEntry, ModelPlacement
 Answer = Callable[[GenerateRequest], Generation | Failure | str]
 Likelihood = Callable[[ScoreRequest], Score | Failure | float]
 Labels = Callable[[LabelRequest], LabelProbs | Failure | Sequence[float]]
+Hidden = Callable[[HiddenRequest], Failure | Sequence[float]]
+Worth = Callable[[RewardRequest], Reward | Failure | float]
 
 EVERYTHING: frozenset[Capability] = frozenset(
-    ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs", "structured")
+    (
+        "generate",
+        "raw_prompt",
+        "seed",
+        "logprobs",
+        "score",
+        "label_probs",
+        "structured",
+        "hidden_states",
+        "reward",
+    )
 )
 
 _ECHO_VERSION = 1
 """Raised when `echo` would say something else."""
 
-Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest)
-R = TypeVar("R", Generation, Score, LabelProbs)
+Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest, HiddenRequest, RewardRequest)
+R = TypeVar("R", Generation, Score, LabelProbs, HiddenSum, Reward)
 
 
 def even_likelihood(request: ScoreRequest) -> float:
@@ -57,7 +73,7 @@ def even_labels(request: LabelRequest) -> list[float]:
 
 
 class ScriptedGenerator:
-    """A `Generator` whose answers are functions of the request.
+    """A model of every kind whose answers are functions of the request.
 
     Attributes:
         pacer: makes callers wait, and knows how busy it was; None answers at once.
@@ -75,6 +91,8 @@ class ScriptedGenerator:
         pacer: Pacer | None = None,
         lengths: Lengths | None = None,
         health: Health | None = None,
+        hidden: Hidden = echo_hidden,
+        worth: Worth = echo_reward,
     ) -> None:
         self.fingerprint = fingerprint
         self.capabilities = capabilities
@@ -82,6 +100,8 @@ class ScriptedGenerator:
         self._answer = answer
         self._likelihood = likelihood
         self._labels = labels
+        self._hidden = hidden
+        self._worth = worth
         self._progress = progress
         self._breaker = breaker
         self._lengths = lengths
@@ -98,6 +118,14 @@ class ScriptedGenerator:
     def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
         """Give each request its label probabilities."""
         return self._serve(requests, self._label_probs)
+
+    def hidden_sums(self, requests: Sequence[HiddenRequest]) -> list[HiddenSum | Failure]:
+        """Give each request its sum of states; tokens are words."""
+        return self._serve(requests, self._hidden_sum)
+
+    def reward(self, requests: Sequence[RewardRequest]) -> list[Reward | Failure]:
+        """Score each conversation; a plain number is the one output, `reward`."""
+        return self._serve(requests, self._reward)
 
     def close(self) -> None:
         """Whoever still waits for it is told that it is gone."""
@@ -146,8 +174,22 @@ class ScriptedGenerator:
             return value
         return LabelProbs(request.request_id, tuple(value), _words(request.prompt))
 
+    def _hidden_sum(self, request: HiddenRequest) -> HiddenSum | Failure:
+        value = self._hidden(request)
+        if isinstance(value, Failure):
+            return value
+        n_tokens = len(request.completion.split())
+        return HiddenSum(request.request_id, tuple(value), n_tokens, _words(request.prompt))
 
-def _steps(result: Generation | Score | LabelProbs | Failure) -> int:
+    def _reward(self, request: RewardRequest) -> Reward | Failure:
+        value = self._worth(request)
+        if not isinstance(value, (int, float)):
+            return value
+        n_read = _words(request.conversation)
+        return Reward(request.request_id, ("reward",), (float(value),), n_read)
+
+
+def _steps(result: Generation | Score | LabelProbs | HiddenSum | Reward | Failure) -> int:
     """How many steps of an engine a result costs; a prompt that is only read costs one."""
     if isinstance(result, Generation):
         return result.n_tokens
@@ -206,6 +248,8 @@ def open_scripted(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
         pacer,
         script.answer_tokens,
         health,
+        script.hidden if script.rules else echo_hidden,
+        script.worth if script.rules else echo_reward,
     )
     return LoadedModel(spec, generator, PlainChat())
 

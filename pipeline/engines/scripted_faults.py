@@ -22,9 +22,17 @@ from pydantic import ConfigDict, Field, model_validator
 from pipeline.engines.echo import seen
 from pipeline.engines.prompt_pattern import PromptPattern
 from schemas.errors import EngineDied
-from schemas.models import Failure, FailureKind, GenerateRequest, LabelRequest, ScoreRequest
+from schemas.models import (
+    Failure,
+    FailureKind,
+    GenerateRequest,
+    HiddenRequest,
+    LabelRequest,
+    RewardRequest,
+    ScoreRequest,
+)
 
-Request = GenerateRequest | ScoreRequest | LabelRequest
+Request = GenerateRequest | ScoreRequest | LabelRequest | HiddenRequest | RewardRequest
 Effect = Literal["die", "kill", "hang"]
 
 

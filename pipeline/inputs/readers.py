@@ -113,6 +113,20 @@ def records_digest(feed: Records, base: Path) -> str:
     return digest("files", *digests)
 
 
+def data_files(path: Path) -> list[Path]:
+    """The file itself, or the files of a folder whose endings are known, sorted by path."""
+    return [path] if path.is_file() else [file for file in _all_files(path) if _format(file)]
+
+
+def read_file(path: Path) -> Iterator[Record]:
+    """Records of one file with all their fields, its format told by its ending.
+
+    Raises:
+        InputError: the file is empty, cannot be read, or has an unknown ending.
+    """
+    yield from _read(path, path.name, _chosen_format(Records(str(path)), path), ())
+
+
 def _row(
     record: Record,
     wanted: Sequence[str],
@@ -180,11 +194,14 @@ def _open(feed: Records, base: Path) -> Iterator[Record]:
         yield from read_hub(feed.path, local, dict(feed.options), feed.fields)
         return
     for path, kind in _files(feed, base):
-        name = _name(path, base)
-        with reading(name):
-            if path.stat().st_size == 0:
-                raise InputError(f"{name}: the file is empty")
-            yield from _READERS[kind](path, name, feed.fields)
+        yield from _read(path, _name(path, base), kind, feed.fields)
+
+
+def _read(path: Path, name: str, kind: str, fields: Sequence[str]) -> Iterator[Record]:
+    with reading(name):
+        if path.stat().st_size == 0:
+            raise InputError(f"{name}: the file is empty")
+        yield from _READERS[kind](path, name, fields)
 
 
 def _local(feed: Records, base: Path) -> Path | None:

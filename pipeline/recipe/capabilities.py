@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from schemas.models import Capability
-from schemas.recipe import EngineName, ModelEntry
+from schemas.recipe import EngineName, ModelEntry, ModelKind
 
-_EVERYTHING: frozenset[Capability] = frozenset(
+_TEXT: frozenset[Capability] = frozenset(
     ("generate", "raw_prompt", "seed", "logprobs", "score", "label_probs", "structured")
 )
-_AT_BEST: dict[EngineName, frozenset[Capability]] = {
-    "auto": _EVERYTHING,
-    "vllm": _EVERYTHING,
-    "transformers": _EVERYTHING - {"structured"},
-    "openai": _EVERYTHING,
-    "scripted": _EVERYTHING,
+_WEIGHS: frozenset[Capability] = frozenset(("score", "label_probs"))
+_REWARD: frozenset[Capability] = frozenset(("reward",))
+_AT_BEST: dict[EngineName, dict[ModelKind, frozenset[Capability]]] = {
+    "auto": {"text": _TEXT, "reward": _REWARD},
+    "vllm": {"text": _TEXT, "reward": _REWARD},
+    "transformers": {"text": _TEXT - {"structured"} | {"hidden_states"}, "reward": _REWARD},
+    "openai": {"text": _TEXT, "reward": frozenset()},
+    "scripted": {"text": _TEXT | {"hidden_states"}, "reward": _REWARD},
 }
 _CHAT_CANNOT: frozenset[Capability] = frozenset(("raw_prompt", "score", "logprobs"))
 """A chat endpoint renders the prompt itself: no text of ours can be continued or scored there."""
@@ -21,7 +23,9 @@ _CHAT_CANNOT: frozenset[Capability] = frozenset(("raw_prompt", "score", "logprob
 
 def declared_capabilities(entry: ModelEntry) -> frozenset[Capability]:
     """An upper bound of what can be asked of a model; a server may turn out to do less."""
-    able = _AT_BEST[entry.engine]
+    able = _AT_BEST[entry.engine][entry.kind]
+    if entry.extrapolate_from:
+        return able & _WEIGHS
     return able - _CHAT_CANNOT if _is_chat(entry) else able
 
 
@@ -32,11 +36,17 @@ def _is_chat(entry: ModelEntry) -> bool:
 
 def why_unable(entry: ModelEntry, capability: Capability) -> tuple[str, str]:
     """Why a model lacks a capability, and what would have it."""
+    if (capability in _REWARD) != (entry.kind == "reward"):
+        other: ModelKind = "text" if entry.kind == "reward" else "reward"
+        return f"it is declared as `kind: {entry.kind}`", f"name a model with `kind: {other}`"
     if _is_chat(entry) and capability in _CHAT_CANNOT:
         advice = "name the model's `tokenizer`"
         if entry.api == "chat":
             advice += " and use `api: completions`, or take `engine: vllm`"
             return "a chat endpoint renders the prompt itself", advice
         return "without its tokenizer the server renders the prompt itself", advice
-    able = [name for name, can in _AT_BEST.items() if capability in can]
-    return f"`engine: {entry.engine}` has no such call", f"use one of {', '.join(able)}"
+    if entry.extrapolate_from:
+        return "what is extrapolated only weighs texts", "name the model that it is made from"
+    able = [name for name, can in _AT_BEST.items() if capability in can[entry.kind]]
+    may = " may take vLLM, which" if entry.engine == "auto" else ""
+    return f"`engine: {entry.engine}`{may} has no such call", f"use one of {', '.join(able)}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -37,9 +38,30 @@ class Catalog:
         broken: name of each plugin that was left out, with the reason.
     """
 
-    steps: dict[str, Stage[Any]]
-    exporters: dict[str, Stage[Any]]
+    steps: Mapping[str, Stage[Any]]
+    exporters: Mapping[str, Stage[Any]]
     broken: dict[str, str]
+
+
+class _Records(Mapping[str, Stage[Any]]):
+    """Records by name, those of the folder `stages/` imported when they are looked at."""
+
+    def __init__(self, names: list[str], plugins: dict[str, Stage[Any]]) -> None:
+        self._names = names
+        self._plugins = plugins
+
+    def __getitem__(self, name: str) -> Stage[Any]:
+        return _builtin(name) if name in self._names else self._plugins[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names or name in self._plugins
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._names
+        yield from self._plugins
+
+    def __len__(self) -> int:
+        return len(self._names) + len(self._plugins)
 
 
 def find_stage(name: str) -> Stage[Any]:
@@ -61,12 +83,17 @@ def find_stage(name: str) -> Stage[Any]:
 
 
 def load_catalog() -> Catalog:
-    """Import every stage."""
+    """Every stage there is; of plugins, every one is imported."""
     plugins, broken = _plugins()
-    records = {name: _builtin(name) for name in builtin_names()} | plugins
-    exporters = {n: record for n, record in records.items() if n.startswith(EXPORT_PREFIX)}
-    steps = {n: record for n, record in records.items() if n not in exporters}
-    return Catalog(steps, exporters, broken)
+    return Catalog(_records(plugins, exporters=False), _records(plugins, exporters=True), broken)
+
+
+def _records(plugins: dict[str, Stage[Any]], *, exporters: bool) -> _Records:
+    def wanted(name: str) -> bool:
+        return name.startswith(EXPORT_PREFIX) == exporters
+
+    names = list(filter(wanted, builtin_names()))
+    return _Records(names, {name: plugins[name] for name in plugins if wanted(name)})
 
 
 def builtin_names() -> list[str]:

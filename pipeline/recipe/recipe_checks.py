@@ -14,7 +14,7 @@ from pipeline.recipe.nearest import did_you_mean
 from pipeline.recipe.overrides import parse_path
 from pipeline.recipe.recipe_io import RecipeSource
 from pipeline.recipe.resolve_steps import Resolved
-from pipeline.recipe.yaml_io import dotted
+from pipeline.recipe.yaml_io import KeyPath, dotted
 from schemas.columns import SCORES, Column
 from schemas.errors import Problem
 from schemas.recipe import ModelEntry
@@ -25,7 +25,6 @@ def order_problems(
     source: RecipeSource, catalog: Catalog, steps: Sequence[Resolved]
 ) -> Iterator[Problem]:
     """The first step makes rows, and no other does."""
-    sources = [name for name, stage in catalog.steps.items() if stage.effect == "source"]
     for step in steps:
         if step.stage is None:
             continue
@@ -33,6 +32,7 @@ def order_problems(
         is_source = step.stage.effect == "source"
         if step.index == 0 and not is_source:
             seen = f"the first stage must make rows; `{step.stage.name}` takes some"
+            sources = (name for name, stage in catalog.steps.items() if stage.effect == "source")
             yield source.problem(place, seen, ", ".join(sources))
         if step.index > 0 and is_source:
             seen = f"`{step.stage.name}` makes rows of its own; only the first stage may"
@@ -96,21 +96,33 @@ def _where_from(
 
 
 def labeller_problems(source: RecipeSource, steps: Sequence[Resolved]) -> Iterator[Problem]:
-    """A `labeller` setting names a step before that scores; without one there is no choice."""
+    """What `labeller` and `labellers` name scored before; without a name there is no choice."""
     scorers: list[str] = []
     for step in steps:
         if step.stage is None:  # it may have scored
             return
-        if step.config is not None and "labeller" in type(step.config).model_fields:
-            chosen: str | None = getattr(step.config, "labeller", None)
-            place, choices = (*step.path, "labeller"), ", ".join(scorers)
-            if chosen is not None and chosen not in scorers:
-                seen, advice = f"no step `{chosen}` scored before", did_you_mean(chosen, scorers)
-                yield source.problem(place, seen, choices, advice)
-            if chosen is None and len(scorers) > 1:
-                yield source.problem(place, "missing, and several steps score answers", choices)
+        fields = type(step.config).model_fields if step.config is not None else {}
+        is_unnamed = "labeller" in fields and getattr(step.config, "labeller", None) is None
+        if is_unnamed and len(scorers) > 1:
+            seen = "missing, and several steps score answers"
+            yield source.problem((*step.path, "labeller"), seen, ", ".join(scorers))
+        for path, labeller in _named_labellers(step):
+            scorer = labeller.partition("/")[0]  # <step>/<attribute> is the step's to give
+            if scorer not in scorers:
+                seen, advice = f"no step `{scorer}` scored before", did_you_mean(scorer, scorers)
+                yield source.problem(path, seen, ", ".join(scorers), advice)
         if writers_of(SCORES, [step.stage]) and step.name not in scorers:
             scorers.append(step.name)
+
+
+def _named_labellers(step: Resolved) -> Iterator[tuple[KeyPath, str]]:
+    """The labellers that a step's settings name, and where."""
+    labeller: str | None = getattr(step.config, "labeller", None)
+    if labeller is not None:
+        yield (*step.path, "labeller"), labeller
+    several: Sequence[str] = getattr(step.config, "labellers", ())
+    for index, one in enumerate(several):
+        yield (*step.path, "labellers", index), one
 
 
 def role_problems(source: RecipeSource, steps: Sequence[Resolved]) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 Each worker has lanes: how many tasks it may have in hand at once. A task waits here, not on a
 worker, until there is a lane for it; so when a worker dies, only what it really had is suspect.
+Short tasks may go along with one that found a lane, since sending one takes longer than doing it.
 
 A task that is to be alone gets a worker with nothing in hand, which is given nothing else until
 the task ends. While such tasks wait, as many workers of their group as there are of them, those
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -70,10 +72,10 @@ class Assignment:
             waiting.append(ticket)
 
     def end(self, ticket: int) -> None:
-        """The worker that has the ticket in hand is done with it."""
-        worker = self._holders.pop(ticket)
-        worker.held.remove(ticket)
-        worker.taken = False
+        """The worker that has the ticket in hand, if it is still there, is done with it."""
+        if (worker := self._holders.pop(ticket, None)) is not None:
+            worker.held.remove(ticket)
+            worker.taken = False
 
     def assign(self) -> list[tuple[int, str]]:
         """Hand out what can be: pairs (ticket, worker), in hand from now on."""
@@ -106,6 +108,20 @@ class Assignment:
         worker.held.add(ticket)
         self._holders[ticket] = worker
         return ticket, worker.name
+
+    def more(self, worker: str, most: int, suits: Callable[[int], bool]) -> list[int]:
+        """Give a worker, beyond its lanes, what waits next and is to go along with what it got.
+
+        Nobody is passed over: it ends at the first ticket that does not suit, and leaves the other
+        workers of the group an equal share of what waits.
+        """
+        group = self._workers[worker].group
+        waiting = self._waiting[group].plain
+        most = min(most, len(waiting) // len(self._groups[group]))
+        given: list[int] = []
+        while len(given) < most and suits(waiting[0]):
+            given.append(self._give(waiting, self._workers[worker])[0])
+        return given
 
     def workers(self) -> dict[str, int]:
         """How many workers each group has."""

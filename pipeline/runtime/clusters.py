@@ -8,7 +8,6 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from pipeline.runtime.dask_executor import DaskExecutor
 from pipeline.runtime.deploy import start_cluster
 from pipeline.runtime.executors import Executor, InlineExecutor
 from pipeline.runtime.fleet import Fleet, Seat
@@ -34,6 +33,7 @@ _SETTINGS = {
     # Dask pins numeric libraries to one thread, and has freed memory go back at once: an engine on
     # a CPU needs all its cores, and would map its buffers anew at every step.
     "distributed.nanny.pre-spawn-environ": {},
+    "distributed.worker.multiprocessing-method": "forkserver",  # see `nursery`
     # What Dask looks at many times a second to draw itself: each look takes a core from an engine
     # on a CPU, and with it all the others, which wait for each other at every step.
     "distributed.worker.profile.enabled": False,
@@ -54,10 +54,13 @@ def open_executor(placement: Placement, fleet: Fleet, probe: Probe, tell: Tell) 
     Raises:
         InputError: the cluster cannot be reached or started, or its workers cannot be used.
     """
+    if placement.scheduler is None and placement.workers == 0:
+        return InlineExecutor(tell)
+
+    from pipeline.runtime.dask_executor import DaskExecutor  # not needed without Dask
+
     if placement.scheduler is not None:
         return DaskExecutor(running_cluster(placement.scheduler, probe), fleet, tell)
-    if placement.workers == 0:
-        return InlineExecutor(tell)
     if placement.cluster is not None and placement.cluster.kind != "local":
         return DaskExecutor(deployed_cluster(placement, probe), fleet, tell)
     if placement.cluster is not None and placement.cluster.options:
@@ -76,6 +79,9 @@ def local_cluster(fleet: Fleet) -> Site:
     import dask
     from distributed import Client, Scheduler, SpecCluster
 
+    from pipeline.runtime.nursery import open_nursery
+
+    open_nursery()
     dashboard = find_spec("bokeh") is not None
     children = any(seat.children for seat in fleet.seats)
     with ExitStack() as undo:

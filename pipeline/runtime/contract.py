@@ -22,7 +22,7 @@ FED = frozenset(column.name for column in (RAW_RECORD, RAW_PLACE, RAW_PROBLEM))
 
 
 def project(table: pa.Table, stage: Stage[Any]) -> pa.Table:
-    """The columns that a stage may see. List columns that no stage made yet come as empty lists."""
+    """The columns that a stage may see. What no stage made yet comes as nulls or empty lists."""
     import pyarrow as pa
 
     columns = {ROW_ID.name: table.column(ROW_ID.name)}
@@ -36,15 +36,16 @@ def project(table: pa.Table, stage: Stage[Any]) -> pa.Table:
         columns[column.name] = (
             table.column(column.name)
             if column.name in table.column_names
-            else _empty_lists(column, table.num_rows)
+            else _nothing(column, table.num_rows)
         )
     return pa.table(columns)
 
 
-def _empty_lists(column: Column, rows: int) -> pa.Array:
+def _nothing(column: Column, rows: int) -> pa.Array:
     import pyarrow as pa
 
-    return pa.array([[]] * rows, type=arrow_schema([column]).field(0).type)
+    value: list[None] | None = None if column.nullable else []
+    return pa.array([value] * rows, type=arrow_schema([column]).field(0).type)
 
 
 def settle(incoming: pa.Table, outgoing: Batch, stage: Stage[Any]) -> pa.Table:

@@ -11,6 +11,7 @@ import pickle
 import queue
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -20,6 +21,7 @@ from uuid import uuid4
 from pipeline.recipe.groups import GENERAL
 from pipeline.runtime.admission import submit_to
 from pipeline.runtime.assignment import Assignment
+from pipeline.runtime.errands import Paces
 from pipeline.runtime.executors import Outcome
 from pipeline.runtime.fleet import Fleet
 from pipeline.runtime.model_pool import Tell
@@ -45,10 +47,17 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A future has its result, its error, or was cancelled: an `error` that no task `raised`."""
+    """A future has its result, its error, or was cancelled: an `error` that no task `raised`.
 
-    ticket: int
-    value: Any = None
+    Attributes:
+        tickets: of the tasks that were sent together.
+        seconds: since then.
+        values: of the first of them; the others were not done.
+    """
+
+    tickets: list[int]
+    seconds: float
+    values: Sequence[Any] = ()
     error: BaseException | None = None
     raised: bool = False
 
@@ -69,6 +78,7 @@ class DaskExecutor:
         self._tell = tell
         self._topic = f"prefmill-{site.client.id}"
         self._assignment = Assignment()
+        self._paces = Paces()
         self._numbers = count()
         self._waiting: dict[int, _Request] = {}
         self._sent: dict[int, _Request] = {}
@@ -134,25 +144,34 @@ class DaskExecutor:
         if self._client.status != "running":
             raise self._lost()
         for ticket, worker in self._assignment.assign():
-            request = self._waiting.pop(ticket)
-            key = f"prefmill-{request.task.step}-{uuid4().hex}"
-            # As bytes: what cannot be unpickled there is then the task's error. Dask itself would
-            # unpickle it in the scheduler, and in a worker's connection, which does not survive.
-            packed = pickle.dumps(request.task)
-            future = submit_to(
-                self._client, worker, perform_on_worker, packed, self._topic, key=key
-            )
-            self._sent[ticket] = _Request(request.task, request.alone, future)
-            self._client.loop.add_callback(self._follow, ticket, future)
+            first = self._waiting[ticket]
+            companions = 0 if first.alone else self._paces.companions(first.task)
+            more = self._assignment.more(worker, companions, self._is_short)
+            self._send([ticket, *more], worker)
 
-    async def _follow(self, ticket: int, future: Any) -> None:
+    def _is_short(self, ticket: int) -> bool:
+        return self._paces.companions(self._waiting[ticket].task) > 0
+
+    def _send(self, tickets: list[int], worker: str) -> None:
+        requests = [self._waiting.pop(ticket) for ticket in tickets]
+        # As bytes: what cannot be unpickled there is then the task's error. Dask itself would
+        # unpickle it in the scheduler, and in a worker's connection, which does not survive.
+        packed = pickle.dumps([request.task for request in requests])
+        key = f"prefmill-{requests[0].task.step}-{uuid4().hex}"
+        future = submit_to(self._client, worker, perform_on_worker, packed, self._topic, key=key)
+        for ticket, request in zip(tickets, requests, strict=True):
+            self._sent[ticket] = _Request(request.task, request.alone, future)
+        self._client.loop.add_callback(self._follow, tickets, future, time.monotonic())
+
+    async def _follow(self, tickets: list[int], future: Any, sent_at: float) -> None:
         """Runs in Dask's loop: wait for a future, fetch its result, tell the inbox."""
+        values, error = (), None
         try:
-            value = await self._client.gather(future, asynchronous=True)
-        except Exception as error:  # what a task raises is its outcome
-            self._inbox.put(_Ended(ticket, None, error, raised=future.status == "error"))
-        else:
-            self._inbox.put(_Ended(ticket, value))
+            values = await self._client.gather(future, asynchronous=True)
+        except Exception as failure:  # what a task raises is its outcome
+            error = failure
+        seconds, raised = time.monotonic() - sent_at, future.status == "error"
+        self._inbox.put(_Ended(tickets, seconds, values, error, raised))
 
     def _take_message(self, timeout_s: float) -> bool:
         """Act on the next message; false if none came in time."""
@@ -174,14 +193,25 @@ class DaskExecutor:
     def _ended(self, end: _Ended) -> None:
         from distributed import KilledWorker
 
-        request = self._sent.pop(end.ticket, None)
-        if request is None:
-            return  # it was settled when its worker left
+        if end.tickets[0] not in self._sent:
+            return  # they were settled when their worker left
         if end.error is not None and not end.raised:
             raise self._lost()
-        self._assignment.end(end.ticket)
-        died = isinstance(end.error, KilledWorker)
-        self._ready.append(Outcome(request.task, end.value, end.error, died))
+        requests = [self._sent.pop(ticket) for ticket in end.tickets]
+        for ticket in end.tickets:
+            self._assignment.end(ticket)
+        if isinstance(end.error, KilledWorker):
+            self._ready += [Outcome(request.task, died=True) for request in requests]
+            return
+        n_done = len(end.values) or 1
+        self._paces.note(requests[0].task, end.seconds / n_done)
+        if end.error is not None:
+            self._ready.append(Outcome(requests[0].task, error=end.error))
+        for request, value in zip(requests, end.values, strict=False):
+            more = self._paces.companions(request.task)
+            self._ready.append(Outcome(request.task, value, companions=more))
+        for request in reversed(requests[n_done:]):
+            self._queue(_Request(request.task, request.alone), first=True)
 
     def _left(self, left: Left) -> None:
         """Settle what a worker had in hand.

@@ -23,12 +23,14 @@ class Outcome:
         value: what it returned.
         error: what it raised.
         died: its worker process is gone, and the task may be why.
+        companions: how many more of its kind could have gone along with it.
     """
 
     task: PartTask
     value: Any = None
     error: BaseException | None = None
     died: bool = False
+    companions: int = 0
 
 
 class Executor(Protocol):

@@ -25,13 +25,21 @@ from schemas.models import (
     GenerateRequest,
     Generation,
     Generator,
+    HiddenReader,
+    HiddenRequest,
+    HiddenSum,
     LabelProbs,
     LabelRequest,
+    Reward,
+    Rewarder,
+    RewardRequest,
     Score,
     ScoreRequest,
 )
 
-R = TypeVar("R", Generation, Score, LabelProbs)
+R = TypeVar("R", Generation, Score, LabelProbs, HiddenSum, Reward)
+
+Result = Generation | Score | LabelProbs | HiddenSum | Reward
 
 Tell = Callable[[dict[str, Any]], None]
 """Where progress goes: receives small messages, see `Meter`."""
@@ -92,7 +100,7 @@ class ModelPool:
         """Close what is open and free its device."""
         with self._changed:
             if self._open is not None:
-                self._open.generator.close()
+                self._open.model.close()
                 self._open = None
 
     def _is_open(self, spec: ModelSpec) -> bool:
@@ -142,9 +150,7 @@ class Meter:
         if requests or tokens:
             self.tell({"requests": requests, "tokens": tokens})
 
-    def add(
-        self, results: Sequence[Generation | Score | LabelProbs | Failure], seconds: float
-    ) -> None:
+    def add(self, results: Sequence[Result | Failure], seconds: float) -> None:
         """Count what a call cost."""
         self.flush()
         served = [result for result in results if not isinstance(result, Failure)]
@@ -154,8 +160,8 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
-class PooledGenerator:
-    """A `Generator` that finds its engine in the pool at every call: models can take turns."""
+class PooledModel:
+    """A model that finds its engine in the pool at every call, so that models can take turns."""
 
     spec: ModelSpec
     pool: ModelPool
@@ -173,27 +179,37 @@ class PooledGenerator:
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
         """See `schemas.models.Generator`."""
-        return self._measured(len(requests), lambda model: model.generate(requests))
+        return self._measured(len(requests), lambda model: model.generator.generate(requests))
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
         """See `schemas.models.Generator`."""
-        return self._measured(len(requests), lambda model: model.score(requests))
+        return self._measured(len(requests), lambda model: model.generator.score(requests))
 
     def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
         """See `schemas.models.Generator`."""
-        return self._measured(len(requests), lambda model: model.label_probs(requests))
+        return self._measured(len(requests), lambda model: model.generator.label_probs(requests))
+
+    def hidden_sums(self, requests: Sequence[HiddenRequest]) -> list[HiddenSum | Failure]:
+        """See `schemas.models.HiddenReader`."""
+        return self._measured(
+            len(requests), lambda model: model.hidden_reader.hidden_sums(requests)
+        )
+
+    def reward(self, requests: Sequence[RewardRequest]) -> list[Reward | Failure]:
+        """See `schemas.models.Rewarder`."""
+        return self._measured(len(requests), lambda model: model.rewarder.reward(requests))
 
     def close(self) -> None:
         """The pool closes engines; a stage has nothing to close."""
 
     def _measured(
-        self, size: int, ask: Callable[[Generator], list[R | Failure]]
+        self, size: int, ask: Callable[[LoadedModel], list[R | Failure]]
     ) -> list[R | Failure]:
         with self.pool.lease(self.spec, self.meter.tell) as model:
             self.meter.expect(size)
             started = time.perf_counter()
             with self.pool.pulse.watch(self.spec, self.meter.served, self._hung):
-                results = ask(model.generator)
+                results = ask(model)
             self.meter.add(results, time.perf_counter() - started)
         return results
 
@@ -214,7 +230,15 @@ class RunContext:
 
     def model(self, role: str) -> Generator:
         """See `schemas.stage.Context`."""
-        return PooledGenerator(self.specs[role], self.pool, self.meter)
+        return PooledModel(self.specs[role], self.pool, self.meter)
+
+    def hidden_reader(self, role: str) -> HiddenReader:
+        """See `schemas.stage.Context`."""
+        return PooledModel(self.specs[role], self.pool, self.meter)
+
+    def rewarder(self, role: str) -> Rewarder:
+        """See `schemas.stage.Context`."""
+        return PooledModel(self.specs[role], self.pool, self.meter)
 
     def chat(self, role: str) -> ChatFormat:
         """See `schemas.stage.Context`."""

@@ -35,11 +35,16 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A task finished and committed what it made."""
+    """A task finished and committed what it made.
+
+    Attributes:
+        companions: tasks of its kind are so short that a worker may be sent this many more at once.
+    """
 
     step: int
     phase: Phase
     part: int
+    companions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,9 +170,10 @@ class Runner:
         if outcome.error is not None:
             self.error = self.error or outcome.error
             return moves.Failed(*where)
-        return self._done(number, task, outcome.value)
+        return self._done(number, outcome)
 
-    def _done(self, number: int, task: PartTask, value: Any) -> moves.Event:
+    def _done(self, number: int, outcome: Outcome) -> moves.Event:
+        task, value = outcome.task, outcome.value
         where = (number, task.phase, task.part)
         step, ledger = self.steps[number], self._ledgers[number]
         if task.phase == "sketch":
@@ -188,7 +189,7 @@ class Runner:
             if too_many(ledger.seen, self.plan.recipe.limits.max_failed_share, whole=False):
                 self._lose(step, ledger.seen)
                 return moves.Failed(*where)
-        return moves.Done(*where)
+        return moves.Done(*where, outcome.companions)
 
     def _lose(self, step: KeyedStep, total: StepReport) -> None:
         """Note that a step lost too much; its parts are taken back once nothing is in flight."""

@@ -79,6 +79,7 @@ class StepState:
         ready: parts of this phase that may be submitted.
         ended: parts that are through this phase.
         final: parts whose rows the next step may take.
+        companions: how many parts of this phase may wait for each that a worker has in hand.
         asked: an instruction of this step waits for its answer.
     """
 
@@ -91,6 +92,7 @@ class StepState:
     final: set[int] = field(default_factory=set)
     set_aside: set[int] = field(default_factory=set)
     deaths: Counter[int] = field(default_factory=Counter)
+    companions: int = 0
     asked: bool = False
     closed: bool = False
 
@@ -100,6 +102,7 @@ class StepState:
         self.ready = deque(todo)
         self.ended = set(ended)
         self.deaths.clear()
+        self.companions = 0
         self.asked = False
 
 
@@ -181,6 +184,7 @@ class RunState:
                 self._died(state, part)
             case Done():
                 state.asked = False
+                state.companions = event.companions
                 state.ended.add(part)
                 if event.phase == "apply" or (event.phase == "run" and not state.shape.two_pass):
                     self._final(event.step, part)
@@ -249,10 +253,10 @@ class RunState:
 
     def _submit(self, number: int) -> list[Instruction]:
         state, shape = self.steps[number], self.steps[number].shape
-        workers = self._workers[shape.group]
+        workers, companions = self._workers[shape.group], state.companions
         room = min(
-            workers * shape.lanes - len(state.in_flight),
-            workers * self._lanes[shape.group] - self._in_flight[shape.group],
+            workers * (shape.lanes + companions) - len(state.in_flight),
+            workers * (self._lanes[shape.group] + companions) - self._in_flight[shape.group],
         )
         submitted: list[Instruction] = []
         while state.ready and len(submitted) < room:

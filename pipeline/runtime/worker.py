@@ -19,7 +19,7 @@ from pipeline.runtime.store import StepFolder
 from schemas.batch import Batch, Reject
 from schemas.columns import ROW_ID
 from schemas.errors import ContractError, PrefmillError
-from schemas.ids import source_id
+from schemas.ids import source_ids
 from schemas.rejects import is_engine_failure
 from schemas.stage import Stage, StageConfig
 
@@ -145,7 +145,7 @@ def _incoming(task: PartTask) -> pa.Table:
     if task.input is not None:
         return task.input.read_rows(task.part)
     positions = range(task.start, task.start + task.size)
-    ids = [source_id(task.recipe_seed, task.step, position) for position in positions]
+    ids = source_ids(task.recipe_seed, task.step, positions)
     return pa.table({ROW_ID.name: pa.array(ids, type=pa.string())})
 
 

@@ -94,15 +94,20 @@ def release_worker() -> None:
         worker.loop.add_callback(worker.plugin_remove, name=_KEEPER)
 
 
-def perform_on_worker(packed: bytes, topic: str) -> Any:
-    """Perform a pickled `PartTask`, sending progress to a topic as it goes."""
+def perform_on_worker(packed: bytes, topic: str) -> list[Any]:
+    """Perform a pickled errand, see `perform_all`, sending progress to a topic as it goes."""
     from distributed import get_worker
 
+    from pipeline.runtime.errands import perform_all
     from pipeline.runtime.worker import perform
 
-    worker, task = get_worker(), pickle.loads(packed)
+    worker, tasks = get_worker(), pickle.loads(packed)
+
+    def tell(message: dict[str, Any]) -> None:
+        worker.log_event(topic, message)
+
     with at_work():
-        return perform(task, lambda message: worker.log_event(topic, message))
+        return perform_all(tasks, lambda task: perform(task, tell))
 
 
 def _engine_keeper() -> Any:

@@ -51,7 +51,17 @@ COMMANDS = re.findall(r"^\| `prefmill ([^`]+)`", README, re.MULTILINE)
 
 def test_every_verb_is_in_the_table() -> None:
     verbs = {command.split()[0] for command in COMMANDS}
-    assert verbs == {"init", "check", "plan", "preview", "run", "status", "stages", "schema"}
+    assert verbs == {
+        "init",
+        "check",
+        "plan",
+        "preview",
+        "run",
+        "status",
+        "audit",
+        "stages",
+        "schema",
+    }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -63,7 +73,7 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = str(tmp_path / "out")
-    if command.startswith("status"):
+    if command.startswith(("status", "audit")):
         assert main(["run", str(ROOT / "configs/scripted.yaml"), "--out", out]) == 0
     places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "DIR": out, "[NAME]": "magpie"}
     assert main([places.get(word, word) for word in command.split()]) == 0, capsys.readouterr().err

@@ -34,7 +34,7 @@ from tests.benchmarks.staffed import staffed
 WORKERS = (1, 2, 4, 8, 16, 32)
 TOKENS_PER_S, SLOTS, STARTUP_S = 20_000, 64, 3.0
 SHORTEST, LONGEST = 60, 600
-SECONDS, PART_ROWS = 60.0, 256
+SECONDS, PART_ROWS = 120.0, 256
 KILLED_SHARE = 0.2
 MEAN_TOKENS = 234  # of a logarithmic spread: (600 - 60) / ln(600 / 60)
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def held_task(folder: Path, part: int, group: str = "") -> PartTask:
 
 def perform_or_hold(packed: bytes, topic: str) -> Any:
     """In the place of `perform_on_worker`."""
-    task: PartTask = pickle.loads(packed)
+    task: PartTask = pickle.loads(packed)[0]
     if task.step != "held":
         return perform_on_worker(packed, topic)
     folder = Path(task.folder.folder.url).parent
@@ -67,7 +68,7 @@ def perform_or_hold(packed: bytes, topic: str) -> Any:
     with at_work():
         while not (folder / f"go-{task.part}").exists():
             time.sleep(0.02)
-    return task.part
+    return [task.part]
 
 
 def content() -> None:
@@ -107,16 +108,9 @@ def until(true: Callable[[], bool], timeout_s: float = 60) -> None:
 
 
 def family() -> list[psutil.Process]:
-    """The processes below this one, without multiprocessing's tracker, which lives as long as it.
-
-    One that is gone already cannot be asked for its command.
-    """
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if "resource_tracker" not in " ".join(process.cmdline()):
-                found.append(process)
-    return found
+    """The processes below this one, without multiprocessing's own, which live as long as it."""
+    own = {resource_tracker._resource_tracker._pid, forkserver._forkserver._forkserver_pid}  # type: ignore[attr-defined] # nothing else tells them
+    return [p for p in psutil.Process().children(recursive=True) if p.pid not in own]
 
 
 class Cluster:

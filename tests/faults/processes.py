@@ -65,12 +65,12 @@ def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def workers_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The Dask worker processes of a run."""
+    """The Dask worker processes of a run: they are forked, not started by the run itself."""
     found = []
     for member in family_of(process):
         with suppress(psutil.NoSuchProcess):
-            command = " ".join(member.cmdline())
-            if "dask worker" in command or "spawn_main" in command:
+            parent = member.parent()
+            if parent and "multiprocessing.forkserver" in " ".join(parent.cmdline()):
                 found.append(member)
     return found
 

@@ -33,6 +33,17 @@ def test_prefix_of_a_first_user_turn(family: Family) -> None:
 
 
 @each_family
+def test_an_answered_conversation_goes_on_where_the_question_ended(family: Family) -> None:
+    asked = family.chat.render(HISTORY[:1]).text or ""
+    answered = family.chat.render_answered(HISTORY)
+    assert answered.messages == HISTORY
+    question = asked[: asked.rindex("Hi") + 2]
+    before, answer, _ = (answered.text or "").rpartition("Yo")
+    assert before.startswith(question)
+    assert answer == "Yo"
+
+
+@each_family
 def test_prefix_without_the_default_system_turn(family: Family) -> None:
     assert family.chat.user_turn_prefix(keep_default_system=False).text == family.bare
 

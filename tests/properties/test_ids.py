@@ -10,7 +10,7 @@ import sys
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.ids import Part, child_id, digest, row_seed, source_id
+from schemas.ids import Part, child_id, digest, row_seed, source_id, source_ids
 
 PARTS = st.lists(st.text(max_size=6) | st.integers(), max_size=4)
 NAMES = st.text(max_size=8)
@@ -47,6 +47,7 @@ def test_another_recipe_seed_gives_other_rows(
 @given(SEEDS, NAMES, st.integers(0, 50))
 def test_more_rows_leave_the_first_ones_alone(seed: int, stage: str, count: int) -> None:
     ids = [source_id(seed, stage, position) for position in range(count + 10)]
+    assert source_ids(seed, stage, range(count + 10)) == ids
     assert ids[:count] == [source_id(seed, stage, position) for position in range(count)]
     assert len(set(ids)) == len(ids)
 

@@ -194,6 +194,7 @@ def test_stop_texts_and_stop_tokens_end_the_answer_and_are_not_part_of_it(
     stop = full.text[10:14]
     cut = answer(replace(greedy, stop=("never in it", stop)))
     assert (cut.text, cut.finish_reason) == (full.text[: full.text.index(stop)], "stop")
+    assert (cut.text_logprob_sum, full.text_logprob_sum) == (None, full.logprob_sum)
     assert cut.n_tokens < 24
 
     sampled = tokenizer.encode(full.text, add_special_tokens=False)
@@ -211,6 +212,10 @@ def test_the_models_end_of_turn_ends_an_answer_without_a_trace(smol_transformers
     assert answer.finish_reason == "stop"
     assert "<|" not in answer.text
     assert answer.n_tokens < 200
+    score = only(smol_transformers.generator.score([ScoreRequest("a", prompt, answer.text)]))
+    assert score.n_tokens == answer.n_tokens - 1
+    assert answer.text_logprob_sum == pytest.approx(score.logprob_sum, abs=1e-2)
+    assert answer.logprob_sum < answer.text_logprob_sum
 
 
 def test_bad_requests_fail_in_their_place(smol_transformers):

@@ -96,6 +96,21 @@ def test_sampled_log_probabilities_are_those_of_scoring_the_text(smol_vllm: Load
     assert sampled.logprob_sum == pytest.approx(scored.logprob_sum, abs=12e-3)
 
 
+def test_what_was_sampled_says_how_likely_the_text_is(smol_vllm: LoadedModel) -> None:
+    results = generations(smol_vllm, requests_for(smol_vllm, 4, temperature=0.7, max_tokens=300))
+    stopped = [result for result in results if result.finish_reason == "stop"]
+    known = [result for result in stopped if result.text_logprob_sum is not None]
+    assert known, "most texts are split into the tokens that were sampled"
+    for result in known:
+        ask = ScoreRequest("s", prompt_of(smol_vllm), result.text)
+        (scored,) = smol_vllm.generator.score([ask])
+        assert isinstance(scored, Score)
+        assert scored.n_tokens == result.n_tokens - 1
+        assert result.text_logprob_sum == pytest.approx(scored.logprob_sum, abs=1e-2)
+    (cut,) = generations(smol_vllm, requests_for(smol_vllm, 1, temperature=0.0, max_tokens=5))
+    assert (cut.finish_reason, cut.text_logprob_sum) == ("length", cut.logprob_sum)
+
+
 def test_a_stop_token_ends_the_answer_and_counts(smol_vllm: LoadedModel) -> None:
     tokenizer = tokenizer_of(with_files(smol_vllm.spec))
     (free,) = generations(smol_vllm, requests_for(smol_vllm, 1, temperature=0.0))

@@ -27,7 +27,7 @@ from tests.support import FakeContext
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules(stages.__path__)
-    if not module.name.startswith("_")
+    if not module.name.startswith("_")  # helpers of stages
 )
 
 

@@ -33,8 +33,15 @@ def test_a_pair_becomes_a_row_with_an_explicit_prompt() -> None:
             "rejected_model": "policy:b",
             "source": "test",
             "lineage": [{"stage": "pair", "row_id": "r-parent"}],
+            "label_smoothing": None,
         }
     ]
+
+
+def test_a_softened_label_is_written() -> None:
+    pair = pair_row("r", "Rayleigh.", "Magic.", label_smoothing=0.1)
+    (row,) = run(batch_for(STAGE, [pair]), Config(), CONTEXT).rows
+    assert row["label_smoothing"] == 0.1
 
 
 def test_no_column_has_a_name_that_trl_reserves() -> None:

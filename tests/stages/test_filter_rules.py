@@ -26,6 +26,7 @@ def response(response_id: str, text: str, finish_reason: str = "stop") -> dict[s
         "top_p": 1.0,
         "seed": 1,
         "is_baseline": False,
+        "text_logprob_sum": None,
     }
 
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline.engines.scripted import ScriptedGenerator
+from prompts.judge_verdict import read_label
 from schemas.batch import Batch, Row
-from schemas.models import Failure, LabelProbs, LabelRequest
-from stages.judge import STAGE, Config, run
+from schemas.models import Failure, GenerateRequest, LabelProbs, LabelRequest, Structure
+from stages.judge import STAGE, Config, run, scale_of
 from tests.preference_rows import QUESTION, batch_for, response
 from tests.support import FakeContext
 
@@ -94,7 +97,7 @@ def test_a_pair_without_label_mass_is_not_judged() -> None:
         ("judge_low_mass", "b"),
     ]
     assert "0.009" in result.rejects[0].message
-    assert result.rejects[0].raw == "[one]\n\n[three]"
+    assert json.loads(result.rejects[0].raw) == {"A": 0.004, "B": 0.005}
 
 
 def test_no_mass_at_all_is_no_label_whatever_the_limit() -> None:
@@ -129,7 +132,7 @@ def test_equal_texts_are_not_judged() -> None:
 
 
 def test_the_judges_prompt_is_part_of_the_key() -> None:
-    assert STAGE.prompts(CONFIG) == ("judge_pairwise",)
+    assert STAGE.prompts(CONFIG) == ("judge_pairwise", "judge_pairwise_verdict")
 
 
 def test_one_answer_cannot_be_compared() -> None:
@@ -175,3 +178,143 @@ def test_scores_do_not_depend_on_the_order_of_answers_or_rows(
             == pytest.approx((judgement["p_a_shown_first"] + judgement["p_a_shown_second"]) / 2)
             for judgement in labelled["judgements"]
         )
+
+
+def generated(text: str, config: Config) -> Batch:
+    """Judge two answers with an engine that only writes."""
+    abilities = frozenset({"generate", "structured"})
+    model = ScriptedGenerator(answer=lambda request: text, capabilities=abilities)
+    one = row({"a": "[one]", "b": "[two]"})
+    return run(batch_for(STAGE, [one]), config, FakeContext({"policy": model}, stage="judge"))
+
+
+FREE = Config(model="policy", verdict="parse")
+GRADES = Config(model="policy", mode="rubric", rubric="helpsteer2", verdict="parse")
+odd_texts = st.one_of(
+    st.text(),
+    st.text(alphabet=st.characters()),
+    st.sampled_from(["", "[[A]] [[B]]", "A or B", "NaN", "[[NaN]]", "[" * 50_000, "A" * 100_000]),
+    st.sampled_from(
+        ['{"a": {"verdict": [["A"]]}}', "Ignore this. [[A]]", "[[ B ]]", "\ud800", "²"]
+    ),
+    st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps),
+)
+
+
+@given(odd_texts, st.sampled_from([FREE, GRADES]))
+def test_whatever_the_judge_writes_is_a_label_or_a_reject(text: str, config: Config) -> None:
+    result = generated(text, config)
+    label = read_label(text, ("A", "B") if config is FREE else tuple("01234"))
+    assert len(result) == (label is not None)
+    if label is None:
+        codes = {reject.code for reject in result.rejects}
+        assert codes == {"judge_unreadable", "no_judgement"}
+        kept = text.encode("utf-8", "replace").decode()
+        unread = [r.raw for r in result.rejects if r.code == "judge_unreadable"]
+        assert all(raw == kept or not kept for raw in unread)
+    else:
+        assert {verdict["raw"] for verdict in result.rows[0]["verdicts"]} == {text}
+
+
+@given(st.lists(st.floats(), min_size=2, max_size=2))
+def test_no_probabilities_make_a_silent_score(probs: list[float]) -> None:
+    result = judge([row({"a": "[one]", "b": "[two]"})], lambda u, v: probs)
+    if all(0 <= p <= 1 for p in probs) and sum(probs) >= CONFIG.min_label_mass:
+        assert all(0 <= score["score"] <= 1 for score in result.rows[0]["scores"])
+    else:
+        (pair, whole) = result.rejects
+        assert pair.code in {"judge_low_mass", "judge_unreadable"}
+        assert whole.code == "no_judgement"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("A", "A"),
+        (" B.\n", "B"),
+        ("I think [[B]] is better.", "B"),
+        ("[[A]], or rather [[A]]", "A"),
+        ("[[A]] says the answer, but [[B]]", None),
+        ("Answer A is better", None),
+        ("a", None),
+        ("", None),
+        ("[[C]]", None),
+    ],
+)
+def test_what_counts_as_a_written_verdict(text: str, label: str | None) -> None:
+    assert read_label(text, ("A", "B")) == label
+
+
+def test_an_engine_without_probabilities_is_constrained_to_the_labels() -> None:
+    seen: list[GenerateRequest] = []
+
+    def answer(request: GenerateRequest) -> str:
+        seen.append(request)
+        return "A"
+
+    model = ScriptedGenerator(answer=answer, capabilities=frozenset({"generate", "structured"}))
+    context = FakeContext({"policy": model}, stage="judge")
+    result = run(batch_for(STAGE, [row({"a": "[one]", "b": "[two]"})]), CONFIG, context)
+    assert [r.sampling.structure for r in seen] == [Structure(choices=("A", "B"))] * 2
+    assert result.rows[0]["verdicts"][0] == {
+        "labeller": "judge",
+        "judge": "policy:scripted",
+        "topic": "pairwise",
+        "shown": ["a", "b"],
+        "value": 1.0,
+        "method": "structured",
+        "raw": "A",
+        "rationale": None,
+    }
+    assert result.rows[0]["judgements"][0]["consistent"] is False, "always the first: a tie"
+
+
+def test_reasons_come_before_the_verdict_and_are_kept() -> None:
+    seen: list[LabelRequest] = []
+
+    def labels(request: LabelRequest) -> list[float]:
+        seen.append(request)
+        return [0.9, 0.1]
+
+    model = ScriptedGenerator(answer=lambda request: "Because of X.", labels=labels)
+    config = Config(model="policy", rationale_tokens=50)
+    context = FakeContext({"policy": model}, stage="judge")
+    result = run(batch_for(STAGE, [row({"a": "[one]", "b": "[two]"})]), config, context)
+    assert [v["rationale"] for v in result.rows[0]["verdicts"]] == ["Because of X."] * 2
+    roles = [message.role for message in seen[0].prompt.messages]
+    assert roles == ["user", "assistant", "user"]
+
+
+def test_goodness_of_helpsteer2_by_hand() -> None:
+    weights = scale_of(Config(model="policy", mode="rubric", rubric="helpsteer2")).weights
+    better, worse = (
+        sum(w * g for w, g in zip(weights.values(), grades, strict=True))
+        for grades in ((4, 4, 4, 1, 2), (2, 3, 4, 3, 3))
+    )
+    assert (better, worse) == (pytest.approx(7.6), pytest.approx(5.5))
+
+
+def test_a_rubric_scores_every_attribute_by_its_expected_grade() -> None:
+    model = ScriptedGenerator(labels=lambda request: [0.0, 0.1, 0.0, 0.3, 0.0])
+    config = Config(model="policy", mode="rubric", rubric="ultrafeedback")
+    context = FakeContext({"policy": model}, stage="judge")
+    (labelled,) = run(batch_for(STAGE, [row({"a": "[one]"})]), config, context).rows
+    names = ["instruction_following", "honesty", "truthfulness", "helpfulness"]
+    labellers = [score["labeller"] for score in labelled["scores"]]
+    assert labellers == ["judge", *(f"judge/{name}" for name in names)]
+    # (0.1 * 2 + 0.3 * 4) / 0.4
+    assert [score["score"] for score in labelled["scores"]] == pytest.approx([3.5] * 5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mode": "rubric"},
+        {"rubric": "helpsteer2"},
+        {"mode": "pointwise", "lowest": 5, "highest": 5},
+        {"mode": "rubric", "attributes": [{"name": "x", "description": "y"}] * 2},
+    ],
+)
+def test_settings_that_do_not_fit(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Config.model_validate({"model": "policy", **settings})

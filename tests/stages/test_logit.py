@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,17 +79,59 @@ def test_answers_are_scored_under_the_rows_own_conversation() -> None:
     assert seen == ["<user>Why is the sky blue?</user><assistant>"]
 
 
+SAMPLED = {"model": "policy:scripted", "finish_reason": "stop", "n_tokens": 3}
+
+
+def own(changed: Mapping[str, Any]) -> Row:
+    """An answer of two words that the policy sampled, with its stop token."""
+    sums = {"logprob_sum": -5.0, "text_logprob_sum": -4.5}
+    answer = response("1", "first one", **{**SAMPLED, **sums, **changed})
+    return {**row({}), "responses": [answer]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "policy_sum"),
+    [
+        ({}, -4.5),
+        ({"finish_reason": "length", "n_tokens": 2, "text_logprob_sum": -5.0}, -5.0),
+        # Below, the policy is asked and says -10.
+        ({"model": "start:scripted"}, -10.0),
+        ({"model": "given"}, -10.0),
+        ({"system": "Be odd."}, -10.0),
+        ({"text_logprob_sum": None}, -10.0),
+        ({"n_tokens": 4}, -10.0),
+        ({"finish_reason": "length"}, -10.0),
+    ],
+)
+def test_what_the_policy_sampled_is_not_asked_again(
+    changed: Mapping[str, Any], policy_sum: float
+) -> None:
+    models = {"first one": -10.0}
+    (labelled,) = label(own(changed), model(models), model({"first one": -12.0})).rows
+    (reward,) = labelled["implicit_rewards"]
+    assert (reward["policy_logprob_sum"], reward["policy_n_tokens"]) == (policy_sum, 2)
+    assert (reward["reference_logprob_sum"], reward["reference_n_tokens"]) == (-12.0, 2)
+    assert labelled["scores"][0]["score"] == pytest.approx(0.1 * (policy_sum + 12))
+
+
+def test_under_a_principle_the_policy_is_always_asked() -> None:
+    config = Config(model="policy", mode="contrast", principle="helpful", beta=1.0)
+    context = FakeContext({"policy": model({"first one": -10.0})})
+    (labelled,) = run(batch_for(STAGE, [own({})]), config, context).rows
+    assert labelled["scores"][0]["score"] == 0.0
+
+
 def test_contrast_asks_one_model_under_a_principle_and_its_opposite() -> None:
     prompts: list[str] = []
 
     def likelihood(request: ScoreRequest) -> float:
         prompts.append(request.prompt.text or "")
-        return -float(len(prompts))
+        return float(len(prompts)) - 2
 
     config = Config(model="policy", mode="contrast", principle="helpful", beta=1.0)
     context = FakeContext({"policy": ScriptedGenerator(likelihood=likelihood)})
     (labelled,) = run(batch_for(STAGE, [row({"1": "a"})]), config, context).rows
-    assert labelled["scores"][0]["score"] == 1.0  # -1 - (-2)
+    assert labelled["scores"][0]["score"] == 1.0  # the opposite is asked first: 0 - (-1)
     first, second = prompts
     assert first != second
     for prompt in prompts:
@@ -108,6 +151,14 @@ def test_an_answer_that_cannot_be_scored_gets_no_score() -> None:
         ("engine_context_length", "2", "raw bytes"),
         ("empty_text", "3", " "),
     ]
+
+
+def test_what_is_impossible_for_a_model_has_no_reward() -> None:
+    impossible = model({"odd": -math.inf, "fine": -1.0})
+    result = label(row({"1": "odd", "2": "fine"}), impossible, impossible)
+    assert [score["response_id"] for score in result.rows[0]["scores"]] == ["2"]
+    (reject,) = result.rejects
+    assert (reject.code, reject.response_id, reject.raw) == ("not_finite", "1", "odd")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.batch import Row
 from schemas.errors import RecipeError
 from schemas.ids import child_id
+from stages._pairing import candidates, win_rate
+from stages._scored import Scored
 from stages.pair import STAGE, Config, run
 from tests.preference_rows import batch_for, response
 from tests.support import FakeContext
@@ -66,6 +70,8 @@ def test_best_against_worst() -> None:
             "score_rejected": 0.25,
             "margin": 0.5,
             "p_chosen": None,
+            "p_chosen_wins": None,
+            "p_rejected_wins": None,
             "labeller": "judge",
         }
     ]
@@ -135,6 +141,114 @@ def test_a_blank_answer_is_turned_away_and_never_the_loser() -> None:
     assert result.rows[0]["rejected"] == "fair"
 
 
+def pairs_of(one: Row, **settings: Any) -> list[tuple[str, str]]:
+    made = run(batch_for(STAGE, [one]), Config(**settings), CONTEXT).rows
+    return [(pair["chosen_id"], pair["rejected_id"]) for pair in made]
+
+
+FOUR = {"a": 4.0, "b": 3.0, "c": 3.0, "d": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "pairs"),
+    [
+        ({"strategy": "best_second"}, [("a", "b")]),
+        ({"strategy": "all_pairs"}, [("a", "b"), ("a", "c"), ("a", "d"), ("b", "d"), ("c", "d")]),
+        ({"strategy": "all_pairs", "min_margin": 2}, [("a", "d"), ("b", "d"), ("c", "d")]),
+        ({"strategy": "threshold", "threshold": 3}, [("a", "d"), ("b", "d"), ("c", "d")]),
+        ({"strategy": "threshold", "threshold": 3.5}, [("a", "b"), ("a", "c"), ("a", "d")]),
+        ({"strategy": "threshold", "threshold": 5}, []),
+    ],
+)
+def test_which_answers_a_strategy_sets_against_each_other(
+    settings: dict[str, Any], pairs: list[tuple[str, str]]
+) -> None:
+    assert pairs_of(row(FOUR), **settings) == pairs
+
+
+def test_the_hardest_negative_scores_lower_than_the_best() -> None:
+    assert pairs_of(row({"a": 2.0, "b": 2.0, "c": 1.0}), strategy="best_second") == [("a", "c")]
+    assert codes(row({"a": 2.0, "b": 2.0}), Config(strategy="best_second")) == ["tie"]
+
+
+def test_a_random_loser_is_any_that_scores_lower_and_the_same_each_time() -> None:
+    rows = [{**row({"a": 2.0, "b": 2.0, "c": 1.0, "d": 0.0}), "row_id": f"{i}"} for i in range(40)]
+    config = Config(strategy="best_random")
+    made, again = (run(batch_for(STAGE, rows), config, CONTEXT).rows for _ in range(2))
+    assert made == again
+    assert {pair["chosen_id"] for pair in made} == {"a"}
+    assert {pair["rejected_id"] for pair in made} == {"c", "d"}
+
+
+def test_each_pair_that_several_lose_is_a_reject_of_its_own() -> None:
+    result = run(batch_for(STAGE, [row(FOUR)]), Config(strategy="all_pairs"), CONTEXT)
+    assert [(r.code, r.response_id, r.raw) for r in result.rejects] == [
+        ("tie", "b", "answer b\n\nanswer c")
+    ]
+    tied = row({"a": 1.0, "b": 1.0})
+    assert codes(tied, Config(strategy="all_pairs")) == ["tie", "no_pair"]
+    one_sided = Config(strategy="threshold", threshold=9)
+    assert codes(row(FOUR), one_sided) == ["one_sided"]
+
+
+def test_neither_answer_may_be_too_many_times_as_long() -> None:
+    texts = {"a": "four", "b": "nine long", "c": "twelve chars"}
+    one = row({"a": 3.0, "b": 2.0, "c": 1.0}, texts)
+    assert pairs_of(one, strategy="all_pairs", max_length_ratio=2.25) == [("a", "b"), ("b", "c")]
+    assert codes(one, Config(max_length_ratio=2)) == ["length_ratio"]
+
+
+def test_win_rates_as_sppo_computes_them() -> None:
+    (made,) = run(
+        batch_for(STAGE, [row({"x": 0.0, "y": math.log(3), "z": -math.log(3)})]),
+        Config(strategy="sppo"),
+        CONTEXT,
+    ).rows
+    # P(y beats x) = 3/4, P(y beats z) = 9/10, P(y beats y) = 1/2.
+    assert (made["chosen_id"], made["rejected_id"]) == ("y", "z")
+    assert made["p_chosen"] == pytest.approx(0.9)
+    assert made["p_chosen_wins"] == pytest.approx((0.75 + 0.9 + 0.5) / 3)
+    assert made["p_rejected_wins"] == pytest.approx((0.25 + 0.1 + 0.5) / 3)
+
+
+def test_a_pair_of_which_the_labellers_said_nothing_together_is_not_taken() -> None:
+    agreed = {
+        "labeller": "judge",
+        "response_a": "x",
+        "response_b": "y",
+        "p_a": 0.2,
+        "n_votes": 2,
+        "n_a": 0.0,
+        "agree": True,
+    }
+    one = row({"x": 0.0, "y": 1.0, "z": 0.5}, preferences=[agreed])
+    (made,) = run(batch_for(STAGE, [one]), Config(), CONTEXT).rows
+    assert made["p_chosen"] == pytest.approx(0.8)
+    assert codes({**one, "preferences": [{**agreed, "response_b": "z"}]}) == ["pair_not_judged"]
+    assert codes({**one, "preferences": [{**agreed, "p_a": 0.6}]}) == ["direct_loss"]
+    assert codes({**one, "preferences": [{**agreed, "agree": False}]}) == ["labellers_disagree"]
+    (unsaid,) = run(
+        batch_for(STAGE, [{**one, "preferences": [{**agreed, "p_a": None}]}]), Config(), CONTEXT
+    ).rows
+    assert unsaid["p_chosen"] is None
+
+
+@pytest.mark.parametrize("settings", [{"strategy": "threshold"}, {"threshold": 1.0}])
+def test_a_threshold_without_its_strategy_is_a_mistake(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="set both or neither"):
+        Config(**settings)
+
+
+def test_the_scores_of_attributes_do_not_count_unless_asked_for() -> None:
+    one = row({"x": 0.0, "y": 1.0})
+    one["scores"] += [
+        {"response_id": name, "labeller": "judge/honesty", "score": score}
+        for name, score in (("x", 5.0), ("y", 4.0))
+    ]
+    assert pairs_of(one) == [("y", "x")]
+    assert pairs_of(one, labeller="judge/honesty") == [("x", "y")]
+
+
 def two_labellers() -> Row:
     one = row({"x": 0.0, "y": 1.0})
     one["scores"] += [
@@ -197,3 +311,26 @@ def test_length_decides_nothing_where_scores_differ() -> None:
         for ties in ("drop", "shortest")
     )
     assert dropped == shortest
+
+
+@given(st.lists(st.floats(-20, 20), min_size=2, max_size=7))
+def test_the_laws_of_sppos_win_rates(values: list[float]) -> None:
+    scored = [Scored(response(str(i), str(i)), value) for i, value in enumerate(values)]
+    rates = {answer.id: win_rate(answer, scored) for answer in scored}
+    # P + P^T = 1, so the mean win rates of K answers add up to K / 2.
+    assert sum(rates.values()) == pytest.approx(len(values) / 2)
+    best, worst = candidates(scored, "sppo")[0]
+    assert rates[best.id] >= 0.5 - 1e-12
+    assert rates[worst.id] <= 0.5 + 1e-12
+    if len(set(values)) == 1:
+        assert set(rates.values()) == {0.5}  # both targets of SPPO are zero
+
+
+@given(SCORES, st.sampled_from(["all_pairs", "threshold", "best_second", "best_random", "sppo"]))
+def test_no_strategy_prefers_what_scores_lower(scores: dict[str, float], strategy: str) -> None:
+    threshold = {"threshold": 0.0} if strategy == "threshold" else {}
+    config = Config.model_validate({"strategy": strategy, **threshold})
+    result = run(batch_for(STAGE, [row(scores)]), config, CONTEXT)
+    assert all(pair["score_chosen"] > pair["score_rejected"] for pair in result.rows)
+    lost = [reject for reject in result.rejects if reject.response_id is None]
+    assert len(lost) == (0 if result.rows else 1)

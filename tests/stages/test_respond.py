@@ -43,7 +43,7 @@ def run(batch: Batch, models: dict[str, ScriptedGenerator], **values: Any) -> Ba
 
 
 def test_an_answer_says_how_it_was_sampled() -> None:
-    model = Recorder(lambda r: Generation(r.request_id, "Paris.", "length", 3, 9, -1.5))
+    model = Recorder(lambda r: Generation(r.request_id, "Paris.", "length", 3, 9, -1.5, -1.5))
     batch = run(prompts("r"), {"policy": model}, n=1, temperature=0.7, top_p=0.9, max_tokens=3)
     assert batch.rows == [
         {
@@ -61,6 +61,7 @@ def test_an_answer_says_how_it_was_sampled() -> None:
                     "top_p": 0.9,
                     "seed": row_seed("r", "answers", "policy", 0),
                     "is_baseline": False,
+                    "text_logprob_sum": -1.5,
                 }
             ],
         }

@@ -16,6 +16,8 @@ from schemas.models import (
     LabelRequest,
     Message,
     Prompt,
+    Reward,
+    RewardRequest,
     Sampling,
     Score,
     ScoreRequest,
@@ -102,6 +104,29 @@ def test_grades_follow_the_answers_number(echo: LoadedModel) -> None:
     assert low.index(max(low)) == 0
     assert high.index(max(high)) == 4
     assert sum(low) == pytest.approx(0.95)
+
+
+def worth(loaded: LoadedModel, answer: str) -> float:
+    asked = Prompt("<user>?</user><assistant>"), Prompt(f"<user>?</user><assistant>{answer}")
+    (result,) = loaded.rewarder.reward([RewardRequest("r", *asked)])
+    assert isinstance(result, Reward)
+    assert result.attributes == ("reward",)
+    return result.values[0]
+
+
+def test_a_reward_follows_the_answers_number(echo: LoadedModel) -> None:
+    assert worth(echo, "Scripted answer 75000 to: ?") == 0.75
+    assert worth(echo, "Scripted answer 2500 to: ?") == 0.025
+    assert 0 <= worth(echo, "mine") != worth(echo, "yours") <= 1
+
+
+def test_a_script_rewards_what_a_conversation_says(tmp_path: Path) -> None:
+    rules = "rules: [{match: good, reward: 1.5}, {match: bad, fail: server}]"
+    loaded = script(tmp_path, rules)
+    assert worth(loaded, "a good one") == 1.5
+    asked = RewardRequest("r", Prompt("?"), Prompt("? a bad one"))
+    (failure,) = loaded.rewarder.reward([asked])
+    assert isinstance(failure, Failure) and failure.kind == "server"
 
 
 def test_a_likelihood_depends_on_prompt_and_completion(echo: LoadedModel) -> None:

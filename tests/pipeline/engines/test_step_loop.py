@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.engines.step_loop import News, StepLoop
+from pipeline.engines.step_loop import News, Sampled, StepLoop
 from schemas.errors import EngineDied
 
 
@@ -105,6 +105,22 @@ def test_a_refused_job_is_told_and_the_others_go_on(served: Served) -> None:
     found = tokens_by_place(served.loop.serve([([1], 2), ([1], 0), ([1], 3)]))
     assert (found[0], found[2]) == (2, 3)
     assert isinstance(found[1], Refused)
+
+
+def test_what_a_pooling_model_computed_comes_whole_and_counts_no_token() -> None:
+    engine = Counting()
+    pooled = SimpleNamespace(data=[0.5])
+    engine.advance = lambda request_id: (  # type: ignore[method-assign]
+        engine.running.pop(request_id)
+        and SimpleNamespace(request_id=request_id, outputs=pooled, finished=True)
+    )
+    served = start(engine)
+    (news,) = served.loop.serve([([1], 1)])
+    served.loop.close()
+    ((place, sampled),) = news.ended
+    assert (place, news.tokens) == (0, 0)
+    assert isinstance(sampled, Sampled)
+    assert sampled.last.outputs is pooled
 
 
 def test_no_jobs_are_no_work(served: Served) -> None:

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from pipeline.engines.labels import label_probs
-from pipeline.engines.tokenizer import chat_format, encode_pair, encode_prompt
+from pipeline.engines.tokenizer import (
+    chat_format,
+    encode_pair,
+    encode_prompt,
+    text_logprob_sum,
+)
 from schemas.errors import InputError
 from schemas.models import Failure, LabelProbs, LabelRequest, Prompt, Score, ScoreRequest
 
@@ -98,3 +103,11 @@ def test_no_label_and_no_engine_answer_are_failures() -> None:
     assert (none.kind, blank.kind) == ("bad_request", "bad_request")
     assert isinstance(failed, Failure)
     assert failed.kind == "timeout"
+
+
+@pytest.mark.parametrize(("sampled", "total"), [([3, 5], -2.5), ([1, 2, 5], None), ([3, 4], None)])
+def test_a_sum_is_that_of_a_text_only_if_its_tokens_were_sampled(
+    sampled: list[int], total: float | None
+) -> None:
+    """`abc` is `ab` and `c`; `a`, `b` and `c` say the same and are another event."""
+    assert text_logprob_sum(Tiny(adds_bos=True), "abc", sampled, -2.5) == total

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.recipe import compile as compiler
+from pipeline.recipe.catalog import load_catalog
 from pipeline.recipe.compile import compile_recipe
 from pipeline.recipe.plan import Plan
 from pipeline.recipe.recipe_io import read_recipe
@@ -265,6 +266,29 @@ def test_labeller_must_have_scored_before(tmp_path: Path) -> None:
     problem = only(tmp_path, changed("{stage: pair}", "{stage: pair, labeller: scor}"))
     assert problem.key == "stages[3].labeller"
     assert problem.advice == "did you mean `score`?"
+
+
+def test_an_attribute_belongs_to_the_step_that_scores_it(tmp_path: Path) -> None:
+    assert compiled(tmp_path, changed("{stage: pair}", "{stage: pair, labeller: score/help}")).steps
+    problem = only(tmp_path, changed("{stage: pair}", "{stage: pair, labeller: scor/help}"))
+    assert problem.seen == "no step `scor` scored before"
+
+
+def test_each_of_several_labellers_must_have_scored_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiler, "load_catalog", load_catalog)
+    text = (
+        "name: t\nmodels: {policy: {engine: scripted, model: echo}}\nstages:\n"
+        "  - {stage: magpie, model: policy, rows: 2}\n  - {stage: respond, model: policy}\n"
+        "  - {stage: judge, model: policy}\n"
+        "  - {stage: calibrate, labellers: [judge, jugde]}\n"
+        "  - {stage: pair, labeller: calibrate}\nexport: [{config: dpo}]\n"
+    )
+    problem = only(tmp_path, text)
+    assert problem.key == "stages[3].labellers[1]"
+    assert problem.advice == "did you mean `judge`?"
+    assert compiled(tmp_path, text.replace("jugde", "judge/honesty")).steps
 
 
 def test_two_labellers_leave_no_default(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ class Farm(RuleBasedStateMachine):
         self.wanted: dict[int, tuple[str, bool]] = {}  # by ticket: group, alone
         self.held: dict[int, str] = {}
         self.done: set[int] = set()
+        self.beyond: set[int] = set()  # given to go along with another
         self.number = 0
 
     workers = Bundle("workers")
@@ -59,18 +60,27 @@ class Farm(RuleBasedStateMachine):
         self.done.add(ticket)
         self.assignment.end(ticket)
 
-    @rule()
-    def assign(self) -> None:
+    @rule(companions=st.integers(0, 3))
+    def assign(self, companions: int = 0) -> None:
         for ticket, worker in self.assignment.assign():
-            assert ticket not in self.held, "given twice"
-            assert ticket not in self.done, "given again"
-            assert self.wanted[ticket][0] == self.group[worker], "given to another group"
-            self.held[ticket] = worker
+            self.give(ticket, worker)
+            if not self.wanted[ticket][1]:
+                for other in self.assignment.more(worker, companions, lambda t: t % 5 > 0):
+                    self.give(other, worker)
+                    assert other % 5 > 0
+                    self.beyond.add(other)
+
+    def give(self, ticket: int, worker: str) -> None:
+        assert ticket not in self.held, "given twice"
+        assert ticket not in self.done, "given again"
+        assert self.wanted[ticket][0] == self.group[worker], "given to another group"
+        self.held[ticket] = worker
 
     @invariant()
     def nobody_holds_more_than_his_lanes(self) -> None:
         for worker, lanes in self.lanes.items():
-            assert list(self.held.values()).count(worker) <= lanes
+            held = [ticket for ticket, holder in self.held.items() if holder == worker]
+            assert len([ticket for ticket in held if ticket not in self.beyond]) <= lanes
 
     @invariant()
     def alone_is_alone(self) -> None:
@@ -145,3 +155,30 @@ def test_what_comes_back_is_first_in_line() -> None:
     assignment.add(3, "", alone=False, first=True)
     assignment.join("a", "", 1)
     assert assignment.assign() == [(3, "a")]
+
+
+def test_a_task_that_ends_after_its_worker_left_ends_nothing() -> None:
+    assignment = Assignment()
+    assignment.join("a", "", 1)
+    assignment.add(1, "", alone=False)
+    assert assignment.assign() == [(1, "a")]
+    assert assignment.leave("a") == [1]
+    assignment.end(1)
+    assert assignment.workers() == {}
+
+
+def test_short_tasks_go_along_but_leave_the_others_their_share() -> None:
+    assignment = Assignment()
+    for name in ("a", "b"):
+        assignment.join(name, "", 1)
+    for ticket in range(8):
+        assignment.add(ticket, "", alone=False)
+    assert assignment.assign() == [(0, "b"), (1, "a")]
+    assert assignment.more("b", 10, lambda ticket: True) == [2, 3, 4]
+    assert assignment.more("a", 10, lambda ticket: ticket != 6) == [5]
+    assert assignment.assign() == [], "both are busy"
+    for ticket in (0, 2, 3):
+        assignment.end(ticket)
+    assert assignment.assign() == [], "and stay so until all of it is done"
+    assignment.end(4)
+    assert assignment.assign() == [(6, "b")]

@@ -45,6 +45,15 @@ def test_a_stage_sees_what_it_declares_and_nothing_else() -> None:
     assert seen["scores"].to_pylist() == [[], []]
 
 
+def test_what_is_optional_and_was_not_made_comes_as_nulls() -> None:
+    maybe = Column("maybe", INT, "for tests", nullable=True)
+    seen = project(incoming(), stage(optional=(maybe,)))
+    assert seen["maybe"].to_pylist() == [None, None]
+    assert seen.schema.field("maybe").type == pa.int64()
+    made = incoming().append_column("maybe", pa.array([1, None]))
+    assert project(made, stage(optional=(maybe,)))["maybe"].to_pylist() == [1, None]
+
+
 def test_reading_a_column_that_is_not_there_names_it() -> None:
     with pytest.raises(ContractError, match="`messages`"):
         project(incoming(), stage(reads=(MESSAGES,)))

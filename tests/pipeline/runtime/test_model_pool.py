@@ -7,15 +7,17 @@ import pytest
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.scripted import EVERYTHING, ScriptedGenerator
-from pipeline.runtime.model_pool import Meter, ModelPool, PooledGenerator, RunContext
+from pipeline.runtime.model_pool import Meter, ModelPool, PooledModel, RunContext
 from pipeline.runtime.reports import Usage
 from schemas.errors import EngineDied
 from schemas.models import (
     Failure,
     GenerateRequest,
     Generation,
+    HiddenRequest,
     LabelRequest,
     Prompt,
+    RewardRequest,
     Sampling,
     ScoreRequest,
 )
@@ -61,7 +63,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_model_stays_open_until_another_needs_its_place(log: list[str]) -> None:
     pool = ModelPool()
-    policy, judge = (PooledGenerator(spec(role), pool, Meter()) for role in ("policy", "judge"))
+    policy, judge = (PooledModel(spec(role), pool, Meter()) for role in ("policy", "judge"))
     policy.generate([ASK])
     policy.generate([ASK])
     judge.generate([ASK])
@@ -75,7 +77,7 @@ def test_a_model_stays_open_until_another_needs_its_place(log: list[str]) -> Non
 
 def test_tokens_and_requests_are_counted(log: list[str]) -> None:
     meter = Meter()
-    model = PooledGenerator(spec("policy"), ModelPool(), meter)
+    model = PooledModel(spec("policy"), ModelPool(), meter)
     model.generate([ASK])
     model.score([ScoreRequest("s", Prompt("one two"), "three")])
     model.label_probs([LabelRequest("l", Prompt("one"), ("A", "B"))])
@@ -86,7 +88,7 @@ def test_tokens_and_requests_are_counted(log: list[str]) -> None:
 
 def test_progress_is_told_and_adds_up(log: list[str]) -> None:
     told: list[dict[str, Any]] = []
-    PooledGenerator(spec("policy"), ModelPool(), Meter(told.append)).generate([ASK] * 5)
+    PooledModel(spec("policy"), ModelPool(), Meter(told.append)).generate([ASK] * 5)
     assert told[:2] == [{"loading": "policy:echo"}, {"expect": 5}]
     assert sum(message.get("requests", 0) for message in told) == 5
     assert sum(message.get("tokens", 0) for message in told) == 20
@@ -95,7 +97,7 @@ def test_progress_is_told_and_adds_up(log: list[str]) -> None:
 def test_a_dead_engine_is_closed_so_that_the_next_try_gets_a_new_one(log: list[str]) -> None:
     pool = ModelPool()
     with pytest.raises(EngineDied):
-        PooledGenerator(spec("mortal"), pool, Meter()).generate([ASK])
+        PooledModel(spec("mortal"), pool, Meter()).generate([ASK])
     assert log == ["open mortal", "close mortal"]
 
 
@@ -104,6 +106,18 @@ def test_failures_cost_a_request_and_no_tokens() -> None:
     results: list[Generation | Failure] = [Failure("a", "timeout", "m")]
     meter.add(results, 2.0)
     assert meter.usage == Usage(1, 0, 0, 2.0)
+
+
+def test_rewards_and_states_go_through_the_pool_and_are_paid_for(log: list[str]) -> None:
+    meter = Meter()
+    context = RunContext("reward", 7, {"rm": spec("rm")}, ModelPool(), meter)
+    asked = [RewardRequest(f"{i}", Prompt("one two"), Prompt("one two three")) for i in range(2)]
+    results = context.rewarder("rm").reward(asked)
+    assert [result.request_id for result in results] == ["0", "1"]
+    assert (meter.usage.requests, meter.usage.prompt_tokens) == (2, 6)
+    (states,) = context.hidden_reader("rm").hidden_sums([HiddenRequest("h", ASK.prompt, "a b")])
+    assert (states.request_id, meter.usage.requests) == ("h", 3)
+    assert log == ["open rm"]
 
 
 def test_the_context_gives_a_stage_its_roles(log: list[str], tmp_path: Path) -> None:

@@ -203,6 +203,7 @@ class World:
     parts: int
     workers: int
     random: randomness.Random
+    companions: int = 0
     may_give_up: int = 0
     flights: list[Submit] = field(default_factory=list)
     answers: list[Event] = field(default_factory=list)
@@ -250,7 +251,8 @@ class World:
         for group in {shape.group for shape in self.shapes}:
             members = [shape for shape in self.shapes if shape.group == group]
             here = [f for f in self.flights if self.shapes[f.step].group == group]
-            assert len(here) <= self.workers * max(shape.lanes for shape in members)
+            most = max(shape.lanes for shape in members) + self.companions
+            assert len(here) <= self.workers * most
             assert len({self.shapes[f.step].turn for f in here}) <= 1, "models take turns"
 
     def next_event(self) -> Event:
@@ -263,7 +265,20 @@ class World:
             return Died(*where)
         assert flight.alone == bool(self.deaths[where])
         self.done[where] += 1
-        return Done(*where)
+        return Done(*where, self.companions)
+
+
+def test_short_parts_are_submitted_ahead_until_the_phase_ends() -> None:
+    machine = RunState([Shape(two_pass=True)])
+    for event in (Started(), Opened(0, parts=6), Workers("", 1)):
+        todo = machine.handle(event)
+    assert todo == [Submit(0, "run", 0)]
+    todo = machine.handle(Done(0, "run", 0, companions=2))
+    assert todo == [Submit(0, "run", part) for part in (1, 2, 3)]
+    assert machine.handle(Done(0, "run", 1)) == [], "longer than it seemed"
+    for part in (2, 3, 4):
+        machine.handle(Done(0, "run", part))
+    assert machine.handle(Done(0, "run", 5, companions=9)) == [Submit(0, "sketch", 0)]
 
 
 @given(
@@ -279,16 +294,17 @@ class World:
     ),
     st.integers(0, 5),
     st.integers(1, 3),
+    st.integers(0, 2),
     st.randoms(use_true_random=False),
 )
 def test_whatever_the_order_each_part_is_done_exactly_once(
-    shapes: list[Shape], parts: int, workers: int, random: randomness.Random
+    shapes: list[Shape], parts: int, workers: int, companions: int, random: randomness.Random
 ) -> None:
     shapes = [
         Shape(s.parent, s.two_pass, s.group, sum(o.group == s.group for o in shapes[:n]), s.lanes)
         for n, s in enumerate(chain(*shapes))
     ]
-    world = World(shapes, parts, workers, random)
+    world = World(shapes, parts, workers, random, companions)
     assert world.play() == End("finished")
     phases = {True: ("run", "sketch", "apply"), False: ("run",)}
     expected = {

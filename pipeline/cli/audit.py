@@ -1,0 +1,94 @@
+"""`prefmill audit`: what the labels of a dataset are worth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.audit.pairs import Labels, Pair
+    from pipeline.runtime.labelled import LabelledWork
+
+_LABELLED = ("messages", "responses", "scores", "judgements")
+_PAIRED = ("messages", "chosen", "rejected", "chosen_model", "rejected_model")
+
+PAGE = "audit.html"
+
+
+def handle(args: argparse.Namespace) -> int:
+    """Audit a run, or any paired dataset: a page, and a table or JSON.
+
+    Raises:
+        InputError: there is nothing to audit, human labels cannot be read, or the page's place is
+            taken by another file.
+    """
+    from pipeline.audit.page import refuse_foreign_page, render_page
+    from pipeline.audit.reading import read_human
+    from pipeline.audit.report import make_audit
+    from pipeline.audit.words import audit_json, audit_text
+    from pipeline.files import write_atomic
+
+    path = Path(args.dir)
+    run = _run_of(path)
+    page = Path(args.page) if args.page else (run or Path()) / PAGE
+    refuse_foreign_page(page)
+    human = read_human(Path(args.human)) if args.human else None
+    labels = _of_run(run) if run else _of_dataset(path)
+    audit = make_audit(labels, human, args.seed)
+    html = render_page(audit).encode("utf-8", "backslashreplace")
+    write_atomic(page, lambda file: _write(file, html))
+    if args.json:
+        print(json.dumps({**audit_json(audit), "page": str(page)}, indent=2, ensure_ascii=False))
+    else:
+        print(f"{audit_text(audit)}\n\npage: {page}")
+    return 0
+
+
+def _write(file: IO[bytes], content: bytes) -> None:
+    file.write(content)
+
+
+def _run_of(path: Path) -> Path | None:
+    """The run's output folder if this is one, or is the dataset in one."""
+    from pipeline.runtime.labelled import is_run
+
+    if is_run(path):
+        return path
+    parent = path.resolve().parent
+    return parent if path.name == "dataset" and is_run(parent) else None
+
+
+def _of_dataset(path: Path) -> Labels:
+    from pipeline.audit.reading import read_labels
+
+    return read_labels(path)
+
+
+def _of_run(out: Path) -> Labels:
+    from pipeline.audit.work import labels_of_run
+    from pipeline.runtime.labelled import read_labelled_work, rows_of
+
+    work = read_labelled_work(out)
+    rows = list(rows_of(work.labelled, _LABELLED))
+    labels = labels_of_run(work.name, _pairs(out, work), rows, work.losses)
+    if not labels.pairs:
+        raise InputError(
+            f"{out}: the run has labelled no pair of answers yet. `prefmill status {out}` says how "
+            "far it is, and `--rejects` what it turned away."
+        )
+    return labels
+
+
+def _pairs(out: Path, work: LabelledWork) -> list[Pair]:
+    """The run's pairs: of the dataset, or while there is none, of its work."""
+    from pipeline.audit.reading import read_labels
+    from pipeline.audit.work import chosen_pairs
+    from pipeline.runtime.labelled import rows_of
+
+    if (out / "dataset" / "dpo").is_dir():
+        return read_labels(out / "dataset" / "dpo").pairs
+    return list(chosen_pairs(rows_of(work.paired, _PAIRED)))

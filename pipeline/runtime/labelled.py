@@ -1,0 +1,106 @@
+"""The labels in a run's work: rows as its labelling steps left them, and what they turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.files import read_json
+from pipeline.recipe.catalog import find_stage
+from pipeline.runtime.status import StepStatus, read_status
+from schemas.columns import CHOSEN, JUDGEMENTS, REJECTED, RESPONSES, SCORES
+from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledWork:
+    """What a run's committed parts say of labels.
+
+    Attributes:
+        name: of the run.
+        labelled: steps whose rows have answers with scores or judgements, the last one.
+        paired: the last step whose rows are pairs.
+        losses: by labelling step, its rows in and its rejects by reason.
+    """
+
+    name: str
+    labelled: StepStatus | None
+    paired: StepStatus | None
+    losses: Mapping[str, tuple[int, Mapping[str, int]]]
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run was started in this output folder."""
+    return (folder / "run.json").is_file()
+
+
+def read_labelled_work(out: Path) -> LabelledWork:
+    """Find the labels in a run's work; works while it runs, and after it was killed.
+
+    Raises:
+        InputError: no run was ever started there.
+    """
+    status = read_status(out)
+    recipe = (read_json(out / "run.json") or {})["recipe"]["stages"]
+    stages = {entry["name"] or entry["stage"]: entry["stage"] for entry in recipe}
+    steps = [step for step in status.steps if step.name in stages]
+    labellers = {step.name for step in steps if _labels(stages[step.name])}
+    columns = {step.name: _columns(step) for step in steps}
+    labels = {SCORES.name, JUDGEMENTS.name}
+    return LabelledWork(
+        status.name,
+        _last(s for s in steps if RESPONSES.name in columns[s.name] and labels & columns[s.name]),
+        _last(s for s in steps if {CHOSEN.name, REJECTED.name} <= columns[s.name]),
+        {s.name: (s.report.rows_in, s.report.rejects) for s in steps if s.name in labellers},
+    )
+
+
+def rows_of(step: StepStatus | None, columns: Sequence[str]) -> Iterator[Row]:
+    """The rows of a step's committed parts, as far as it has these columns."""
+    if step is None:
+        return
+    for part in _parts(step):
+        table = _rows(step, part)
+        yield from table.select([n for n in columns if n in table.column_names]).to_pylist()
+
+
+def _parts(step: StepStatus) -> Sequence[int]:
+    if step.state == "complete":
+        return range(step.folder.n_parts())
+    return [part for part in step.folder.parts_there() if step.folder.committed(part)]
+
+
+def _rows(step: StepStatus, part: int) -> pa.Table:
+    try:
+        return step.folder.read_rows(part)
+    except FileNotFoundError:
+        raise InputError(
+            f"{step.folder.folder.url}: part {part} is not there, though the step says so. Run the "
+            "same command again: it is made anew."
+        ) from None
+
+
+def _columns(step: StepStatus) -> set[str]:
+    for part in _parts(step):
+        return set(_rows(step, part).column_names)
+    return set()
+
+
+def _last(steps: Iterator[StepStatus]) -> StepStatus | None:
+    return next(reversed(list(steps)), None)
+
+
+def _labels(stage: str) -> bool:
+    """Whether a stage writes labels; one that is not installed here is not known to."""
+    try:
+        found = find_stage(stage)
+    except InputError:
+        return False
+    return bool({SCORES, JUDGEMENTS} & {*found.writes, *found.extends})

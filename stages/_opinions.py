@@ -1,0 +1,65 @@
+"""What each labeller thinks of the answers of a row, in the form that a consensus needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.batch import Row
+from schemas.columns import IMPLICIT_REWARDS, JUDGEMENTS
+from stages._consensus import log_odds
+from stages._preferences import vote
+from stages._verdicts import find_verdict
+from stages.logit import preference
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """One labeller on one row.
+
+    Attributes:
+        scores: by response_id.
+        judgements: its comparisons; empty if it compares no pairs.
+        is_implicit: its scores are implicit rewards, so their differences are log-odds.
+    """
+
+    scores: dict[str, float]
+    judgements: list[Row]
+    is_implicit: bool
+
+    def votes(self, a: str, b: str) -> list[float] | None:
+        """One vote, or one for each order the pair was judged in; None if it was not judged."""
+        if not self.judgements:
+            return [vote(self.scores[a], self.scores[b])]
+        shown = self._shown(a, b)
+        return None if shown is None else [vote(p, 0.5) for p in shown]
+
+    def p_a(self, a: str, b: str) -> float | None:
+        """P(a wins), if the labeller gives one."""
+        if self.is_implicit:
+            return preference(self.scores[a], self.scores[b], beta=1)
+        shown = self._shown(a, b)
+        return None if shown is None else sum(shown) / 2
+
+    def comparison(self, a: str, b: str, clip: float) -> float | None:
+        """Log-odds that a wins when it is shown first; None if the labeller gives none."""
+        if self.is_implicit:
+            return self.scores[a] - self.scores[b]
+        shown = self._shown(a, b)
+        return None if shown is None else log_odds(shown[0], clip)
+
+    def _shown(self, a: str, b: str) -> tuple[float, float] | None:
+        """P(a wins) when a is shown first, and when b is."""
+        found = find_verdict(self.judgements, a, b)
+        if found is None:
+            return None
+        first, second = found["p_a_shown_first"], found["p_a_shown_second"]
+        return (first, second) if found["response_a"] == a else (1 - second, 1 - first)
+
+
+def opinion_of(row: Row, labeller: str, scores: dict[str, float]) -> Opinion:
+    """What a labeller left in the row."""
+    judgements, implicit = (
+        [entry for entry in row[column.name] if entry["labeller"] == labeller]
+        for column in (JUDGEMENTS, IMPLICIT_REWARDS)
+    )
+    return Opinion(scores, judgements, bool(implicit))

@@ -1,0 +1,32 @@
+"""Votes of several labellers on two answers, and the entry of `preferences` that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.batch import Row
+
+
+def vote(score_a: float, score_b: float) -> float:
+    """1 for a, 0 for b, one half for neither."""
+    return 0.5 if score_a == score_b else float(score_a > score_b)
+
+
+def unanimous(votes: Sequence[float]) -> bool:
+    """True if every vote is for the same answer; a vote for neither is for no answer."""
+    return set(votes) in ({0.0}, {1.0})
+
+
+def preference_entry(
+    labeller: str, a: str, b: str, votes: Sequence[float], *, agree: bool, p_a: float | None = None
+) -> Row:
+    """An entry of the column `preferences`."""
+    return {
+        "labeller": labeller,
+        "response_a": a,
+        "response_b": b,
+        "p_a": p_a,
+        "n_votes": len(votes),
+        "n_a": sum(votes),
+        "agree": agree,
+    }

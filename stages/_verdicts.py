@@ -1,0 +1,71 @@
+"""What a labeller said of two answers directly, beside what their scores say."""
+
+from __future__ import annotations
+
+from schemas.batch import Row
+from schemas.columns import IMPLICIT_REWARDS, JUDGEMENTS, PREFERENCES
+from stages._scored import Scored
+from stages.logit import preference
+
+
+def doubt(row: Row, labeller: str, better: str, worse: str) -> tuple[str, str] | None:
+    """Why the labeller's own comparison speaks against preferring `better`, as code and message.
+
+    None if it does not, or if the labeller compares no pairs.
+    """
+    compared = [
+        one
+        for column in (JUDGEMENTS, PREFERENCES)
+        for one in row[column.name]
+        if one["labeller"] == labeller
+    ]
+    if not compared:
+        return None
+    verdict = find_verdict(compared, better, worse)
+    if verdict is None:
+        return "pair_not_judged", "they were not compared"
+    if not verdict.get("consistent", True):
+        orders = f"{verdict['p_a_shown_first']:.3f} and {verdict['p_a_shown_second']:.3f}"
+        message = f"P({verdict['response_a']} wins) is {orders}, shown first and second"
+        return "position_inconsistent", message
+    if not verdict.get("agree", True):
+        votes = f"{verdict['n_a']:g} of {verdict['n_votes']} votes"
+        return "labellers_disagree", f"{votes} are for {verdict['response_a']}"
+    p = _p_first(verdict, better)
+    if p is not None and p < 0.5:
+        return "direct_loss", f"better by score, but P(chosen beats rejected) is {p:.3f}"
+    return None
+
+
+def p_chosen(
+    row: Row, labeller: str, better: Scored, worse: Scored, *, is_log_odds: bool
+) -> float | None:
+    """P(better beats worse) as the labeller sees it; None if it gives no probabilities.
+
+    Args:
+        is_log_odds: the scores are log-odds whoever gave them.
+    """
+    if is_log_odds or _has(row[IMPLICIT_REWARDS.name], labeller):
+        return preference(better.score, worse.score, beta=1)  # beta is in the scores
+    for column in (JUDGEMENTS, PREFERENCES):
+        mine = [one for one in row[column.name] if one["labeller"] == labeller]
+        if verdict := find_verdict(mine, better.id, worse.id):
+            return _p_first(verdict, better.id)
+    return None
+
+
+def find_verdict(verdicts: list[Row], first: str, second: str) -> Row | None:
+    """The entry that compares two answers, in either order."""
+    wanted = {first, second}
+    return next((v for v in verdicts if {v["response_a"], v["response_b"]} == wanted), None)
+
+
+def _p_first(verdict: Row, first: str) -> float | None:
+    p_a: float | None = verdict["p_a"]
+    if p_a is None or verdict["response_a"] == first:
+        return p_a
+    return 1 - p_a
+
+
+def _has(entries: list[Row], labeller: str) -> bool:
+    return any(entry["labeller"] == labeller for entry in entries)

@@ -1,0 +1,188 @@
+"""Keep the pairs least likely to make the chosen answer less likely when they are trained on.
+
+CHES of "Unintentional Unalignment" (Razin et al., 2024, arXiv 2410.08847; code:
+princeton-nlp/unintentional-unalignment, `ches.py`): preference training pushes down both answers of
+a pair where the model holds them to be much the same. With S the sum of the last layer's hidden
+states that predict an answer's tokens, it is <S+, S-> - ||S+||^2, and length-normalised
+<S+, S-> / (|y+| |y-|) - ||S+||^2 / |y+|^2; the higher, the more displacement. Lengths are those of
+the answers themselves and not of what they are padded to, as in the reference code, so a pair's
+number does not depend on its batch.
+
+Reads: messages, chosen, rejected.
+Writes: ches, ln_ches, chosen_n_tokens, rejected_n_tokens.
+Drops: `ches_too_high` (not among the lowest share of the dataset), `empty_text`, `not_finite`,
+    `engine_<kind>`.
+Cost: one forward pass over both answers and their prompt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from pydantic import Field
+
+from schemas.batch import Batch, Reject, Row, make_batch
+from schemas.columns import (
+    CHES,
+    CHOSEN,
+    CHOSEN_TOKENS,
+    LN_CHES,
+    MESSAGES,
+    REJECTED,
+    REJECTED_TOKENS,
+    ROW_ID,
+)
+from schemas.models import Failure, HiddenRequest, HiddenSum, Message
+from schemas.rejects import engine_code
+from schemas.stage import Context, DatasetPass, ModelRole, Need, Stage, StageConfig
+
+
+class Config(StageConfig):
+    """Settings of `ches`."""
+
+    model: ModelRole = Field(description="The model to be trained; it must show hidden states.")
+    keep: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="Share of the pairs that stay, lowest first, rounded up. Up to 0.15 was about "
+        "as good as 0.05; with more the effect was lost.",
+    )
+    normalised: bool = Field(
+        True,
+        description="Whether length-normalised CHES decides; raw CHES goes with the length.",
+    )
+
+
+Vector = Sequence[float]
+
+
+def dot(first: Vector, second: Vector) -> float:
+    """The inner product, exact but for one rounding."""
+    return math.fsum(a * b for a, b in zip(first, second, strict=True))
+
+
+def ches(chosen: Vector, rejected: Vector) -> float:
+    """CHES of two answers from their vectors: sums of states, or means for the normalised one."""
+    return dot(chosen, rejected) - dot(chosen, chosen)
+
+
+def mean(states: HiddenSum) -> list[float]:
+    """The mean state."""
+    return [value / states.n_tokens for value in states.vector]
+
+
+def run(batch: Batch, config: Config, context: Context) -> Batch:
+    """Measure every pair; which of them stay is decided on all."""
+    rows = batch.rows
+    kept: list[Row] = []
+    rejects: list[Reject] = []
+    for row, answers in zip(rows, _ask(rows, config.model, context), strict=True):
+        outcome = _measured(row, *answers)
+        if isinstance(outcome, Reject):
+            rejects.append(outcome)
+        else:
+            kept.append(outcome)
+    return make_batch((ROW_ID, *STAGE.writes), kept, rejects)
+
+
+_ANSWERS = (CHOSEN.name, REJECTED.name)
+Answer = HiddenSum | Failure
+
+
+def _ask(rows: Sequence[Row], role: str, context: Context) -> list[tuple[Answer, Answer]]:
+    """The states of the chosen and of the rejected answer of each pair."""
+    chat = context.chat(role)
+    requests: list[HiddenRequest] = []
+    for row in rows:
+        messages = [Message(turn["role"], turn["content"]) for turn in row[MESSAGES.name]]
+        prompt = chat.render(messages)
+        requests += [
+            HiddenRequest(f"{row[ROW_ID.name]}/{which}", prompt, row[which]) for which in _ANSWERS
+        ]
+    states = context.hidden_reader(role).hidden_sums(requests) if requests else []
+    return list(zip(states[::2], states[1::2], strict=True))
+
+
+def _measured(row: Row, chosen: Answer, rejected: Answer) -> Row | Reject:
+    for answer in (chosen, rejected):
+        if isinstance(answer, Failure):
+            return _reject(row, engine_code(answer), answer.message, answer.raw)
+    assert isinstance(chosen, HiddenSum) and isinstance(rejected, HiddenSum)
+    if not chosen.n_tokens or not rejected.n_tokens:
+        return _reject(row, "empty_text", "an answer without a token has no hidden state")
+    raw, normalised = (
+        ches(chosen.vector, rejected.vector),
+        ches(mean(chosen), mean(rejected)),
+    )
+    if not math.isfinite(raw) or not math.isfinite(normalised):
+        return _reject(row, "not_finite", f"CHES is {raw}, length-normalised {normalised}")
+    return {
+        ROW_ID.name: row[ROW_ID.name],
+        CHES.name: raw,
+        LN_CHES.name: normalised,
+        CHOSEN_TOKENS.name: chosen.n_tokens,
+        REJECTED_TOKENS.name: rejected.n_tokens,
+    }
+
+
+def _reject(row: Row, code: str, message: str, raw: str = "") -> Reject:
+    texts = f"{row[CHOSEN.name]}\n\n{row[REJECTED.name]}"
+    return Reject(row[ROW_ID.name], code, message, raw or texts)
+
+
+Place = tuple[float, str]
+"""Where a pair stands among all: CHES, then row_id, so that no two stand equal."""
+
+
+def sketch(batch: Batch, config: Config) -> list[Place]:
+    """The places of a part's pairs."""
+    column = LN_CHES if config.normalised else CHES
+    values = batch.table.column(column.name).to_pylist()
+    return list(zip(values, batch.table.column(ROW_ID.name).to_pylist(), strict=True))
+
+
+def decide(sketches: Sequence[list[Place]], config: Config) -> Place | None:
+    """The place of the last pair that stays; None if there are no pairs."""
+    places = sorted(place for part in sketches for place in part)
+    # As a decimal: 0.07 times 100 is 7, not a little more.
+    n_kept = math.ceil(Fraction(str(config.keep)) * len(places))
+    return places[n_kept - 1] if places else None
+
+
+def apply(batch: Batch, config: Config, last: Place | None) -> Batch:
+    """Drop the pairs of a part that stand behind."""
+    import pyarrow as pa
+
+    stays = [last is not None and place <= last for place in sketch(batch, config)]
+    kept = batch.table.filter(pa.array(stays, type=pa.bool_()))
+    gone = [row for row, stay in zip(batch.rows, stays, strict=True) if not stay]
+    name = LN_CHES.name if config.normalised else CHES.name
+    limit = f"{last[0]:.6g}, the highest of the lowest {config.keep:g}" if last else ""
+    return Batch(
+        kept,
+        tuple(
+            _reject(row, "ches_too_high", f"{name} is {row[name]:.6g}, above {limit}")
+            for row in gone
+        ),
+    )
+
+
+def _needs(config: Config) -> tuple[Need, ...]:
+    return (Need("model", config.model, frozenset(("hidden_states",))),)
+
+
+STAGE = Stage(
+    name="ches",
+    version=1,
+    summary="Keep the pairs that displace the chosen answer least (CHES)",
+    config=Config,
+    run=run,
+    effect="filter",
+    reads=(MESSAGES, CHOSEN, REJECTED),
+    writes=(CHES, LN_CHES, CHOSEN_TOKENS, REJECTED_TOKENS),
+    dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
+    needs=_needs,
+)

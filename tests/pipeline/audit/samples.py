@@ -1,0 +1,36 @@
+"""Pairs and labels as the tests of several figures need them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.audit.figures import Section, Value
+from pipeline.audit.pairs import Labels, Pair
+
+_TEXT = "abcdefghijklmnopqrstuvwxyz"
+
+
+def pair(verdict: float | None = 1.0, prompt: str = "Why?", **changed: Any) -> Pair:
+    """Answers `one` and `two`, the dataset's label among what changes."""
+    verdicts = {} if verdict is None else {"label": verdict}
+    verdicts |= changed.pop("verdicts", {})
+    texts = changed.pop("first", "one"), changed.pop("second", "two")
+    return Pair(prompt, *texts, verdicts, **changed)
+
+
+def of_lengths(first: int, second: int, verdict: float = 1.0, **changed: Any) -> Pair:
+    """Answers of so many characters."""
+    texts = (_TEXT * (1 + n // len(_TEXT)) for n in (first, second))
+    one, two = (text[:n] for text, n in zip(texts, (first, second), strict=True))
+    return pair(verdict, first=one, second=two, **changed)
+
+
+def labels(pairs: Sequence[Pair], **more: Any) -> Labels:
+    return Labels("test", pairs=list(pairs), **more)
+
+
+def value(section: Section, line: str, name: str) -> Value:
+    """One figure of a section."""
+    (found,) = (entry for entry in section.lines if entry.name == line)
+    return found.values[name]

@@ -1,0 +1,75 @@
+"""Labelled rows of a run's work, as labels of pairs."""
+
+from typing import Any
+
+from pipeline.audit.pairs import Cycle
+from pipeline.audit.work import cycles, judgements, labelled_pairs, labels_of_run
+from tests.pipeline.audit.samples import pair
+from tests.preference_rows import QUESTION, response
+
+
+def judgement(a: str, b: str, first: float, second: float) -> dict[str, Any]:
+    return {
+        "labeller": "judge",
+        "response_a": a,
+        "response_b": b,
+        "p_a_shown_first": first,
+        "p_a_shown_second": second,
+        "p_a": (first + second) / 2,
+        "label_mass": 1.0,
+        "consistent": (first > 0.5) == (second > 0.5),
+    }
+
+
+def score(response_id: str, value: float, labeller: str = "logit") -> dict[str, Any]:
+    return {"response_id": response_id, "labeller": labeller, "score": value}
+
+
+def row(**changed: Any) -> dict[str, Any]:
+    answers = [response(name, f"text {name}", model=f"model {name}") for name in "abc"]
+    return {"messages": QUESTION, "responses": answers, "scores": [], "judgements": [], **changed}
+
+
+def test_verdicts_come_from_judgements_and_from_scores() -> None:
+    judged = [judgement("a", "b", 0.9, 0.8), judgement("c", "a", 0.9, 0.2)]
+    scores = [score("a", 1.0), score("b", 1.0), score("c", 2.0), score("b", 9.0, "judge")]
+    ab, ac, bc = labelled_pairs([row(judgements=judged, scores=scores)])
+    assert ab.verdicts == {"judge": 1.0, "logit": 0.5}
+    assert ac.verdicts == {"judge": 0.5, "logit": 0.0}  # the judge flips
+    assert bc.verdicts == {"logit": 0.0}  # the judge did not compare them
+    assert ab.models == ("model a", "model b")
+    assert ab.prompt == QUESTION[-1]["content"]
+
+
+def test_an_answer_without_a_score_has_no_verdict() -> None:
+    (only,) = labelled_pairs([row(scores=[score("a", 1.0), score("c", 0.0)])])
+    assert (only.first, only.second, only.verdicts) == ("text a", "text c", {"logit": 1.0})
+
+
+def test_judgements_of_one_order_are_left_out() -> None:
+    one = {**judgement("a", "b", 0.9, 0.8), "p_a_shown_second": None}
+    (found,) = judgements([row(judgements=[one, judgement("b", "c", 0.4, 0.6)])])
+    assert (found.p_shown_first, found.p_shown_second) == (0.4, 0.6)
+
+
+def test_cycles_are_found_whichever_way_round() -> None:
+    def judged(ab: float, bc: float, ca: float) -> dict[str, Any]:
+        pairs = ("ab", ab), ("bc", bc), ("ca", ca)
+        return row(judgements=[judgement(names[0], names[1], p, p) for names, p in pairs])
+
+    rows = [judged(0.9, 0.9, 0.9), judged(0.1, 0.1, 0.1), judged(0.9, 0.9, 0.1)]
+    rows.append(judged(0.9, 0.9, 0.5))  # a tie makes no circle, and no line
+    assert cycles(rows) == {"judge": Cycle(triples=3, cyclic=2)}
+    assert cycles([row(judgements=[judgement("a", "b", 0.9, 0.9)])]) == {}
+
+
+def test_a_runs_pairs_carry_the_label_and_its_labellers() -> None:
+    chosen = pair(
+        1.0, prompt=QUESTION[-1]["content"], first="text c", second="text a", verdicts={"scores": 1}
+    )
+    scored = row(scores=[score("a", 1.0), score("c", 0.0)])
+    labels = labels_of_run("mine", [chosen], [scored], {"logit": (4, {"engine_timeout": 2})})
+    (only,) = labels.pairs
+    assert only.verdicts == {"label": 1.0, "logit": 0.0}
+    assert labels.losses is not None
+    assert (labels.losses[0].rows_in, labels.losses[0].reasons) == (4, {"engine_timeout": 2})
