@@ -1,6 +1,7 @@
 """Word problems with worked answers, in the layout of GSM8K: `python -m tests.word_problems`.
 
-Made by templates with a fixed seed, so that the file under configs/data can be made again.
+Small numbers, for a small model. Made by templates with a fixed seed, so that the file under
+configs/data can be made again.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ Problem = tuple[str, str, int]
 
 
 def gives_away(draw: random.Random, name: str, things: str) -> Problem:
-    had, gave = draw.randint(20, 60), draw.randint(3, 19)
+    had, gave = draw.randint(6, 20), draw.randint(1, 5)
     question = f"{name} has {had} {things} and gives {gave} of them away. How many are left?"
     return question, f"{had} - {gave} = {had - gave} {things} are left.", had - gave
 
 
 def buys_boxes(draw: random.Random, name: str, things: str) -> Problem:
-    boxes, each, extra = draw.randint(2, 9), draw.randint(3, 12), draw.randint(1, 9)
+    boxes, each, extra = draw.randint(2, 5), draw.randint(2, 6), draw.randint(1, 5)
     total = boxes * each + extra
     question = (
         f"{name} buys {boxes} boxes of {each} {things} and finds {extra} more. "
@@ -36,7 +37,7 @@ def buys_boxes(draw: random.Random, name: str, things: str) -> Problem:
 
 
 def shares(draw: random.Random, name: str, things: str) -> Problem:
-    friends, each = draw.randint(2, 8), draw.randint(2, 12)
+    friends, each = draw.randint(2, 5), draw.randint(2, 6)
     question = (
         f"{name} shares {friends * each} {things} equally among {friends} friends. "
         "How many does each friend get?"
@@ -45,7 +46,7 @@ def shares(draw: random.Random, name: str, things: str) -> Problem:
 
 
 def sells(draw: random.Random, name: str, things: str) -> Problem:
-    price, number = draw.randint(2, 9), draw.randint(150, 400)
+    price, number = draw.randint(2, 5), 10 * draw.randint(1, 60)
     question = f"A shop sells {number} {things} at ${price} each. How many dollars does it take in?"
     return question, f"{number} * {price} = {number * price} dollars.", number * price
 

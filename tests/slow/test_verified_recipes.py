@@ -9,7 +9,7 @@ from tests.support import run_recipe
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-SMALL = ("--limit", "8", "--set", "placement.workers=0")
+SMALL = ("--limit", "8", "--set", "placement.workers=0", "--set", "stages.respond.max_tokens=96")
 
 
 @pytest.mark.parametrize("name", ["answers", "constraints"])
