@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 
@@ -28,18 +29,20 @@ def handle(args: argparse.Namespace) -> int:
         )
     plan = compile_recipe(read_recipe(Path(args.recipe), overrides(args), args.limit))
     out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
-    if not (out / "run.json").exists() and plan.recipe.placement.starts_workers_here:
-        from pipeline.runtime.nursery import open_nursery
+    with ExitStack() as undo:
+        if not (out / "run.json").exists() and plan.recipe.placement.starts_workers_here:
+            from pipeline.runtime.nursery import close_nursery, open_nursery
 
-        open_nursery()  # a new run is sure to need workers: they start while this one imports
+            undo.callback(close_nursery)
+            open_nursery()  # a new run is sure to need workers: they start while this one imports
 
-    from pipeline.runtime.job import run_job
-    from pipeline.runtime.watch import WatchOptions, watching
+        from pipeline.runtime.job import run_job
+        from pipeline.runtime.watch import WatchOptions, watching
 
-    options = WatchOptions(args.quiet, args.events, args.metrics)
-    with watching(plan.recipe.name, out, args.argv, options) as watch:
-        done = run_job(plan, out, args.resume, watch.progress, overwrite=args.overwrite)
-        summary = watch.finish(done)
+        options = WatchOptions(args.quiet, args.events, args.metrics)
+        with watching(plan.recipe.name, out, args.argv, options) as watch:
+            done = run_job(plan, out, args.resume, watch.progress, overwrite=args.overwrite)
+            summary = watch.finish(done)
     text = json.dumps(summary.as_json(), indent=2) if args.json else summary.as_text()
     print(text, file=sys.stderr if events_only else sys.stdout)
     return 0

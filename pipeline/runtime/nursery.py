@@ -7,6 +7,10 @@ Nothing that binds threads or devices is imported: engines are a worker's own.
 
 from __future__ import annotations
 
+import os
+import signal
+from typing import Any
+
 _IMPORTED = [
     "distributed.nanny",
     "pandas",  # Arrow imports it for the first array that it makes
@@ -17,9 +21,20 @@ _IMPORTED = [
 
 
 def open_nursery() -> None:
-    """Start the process if it is not there; it ends with this one."""
+    """Start the process if it is not there; it ends with this one, however that ends."""
     import multiprocessing
     from multiprocessing import forkserver
 
     multiprocessing.get_context("forkserver").set_forkserver_preload(_IMPORTED)
     forkserver.ensure_running()
+
+
+def close_nursery() -> None:
+    """End the process if it is there: nothing of a run is to be there a moment longer than it."""
+    from multiprocessing import forkserver
+
+    # Python's own way to end it, which it has for its tests, waits until all is imported.
+    server: Any = forkserver._forkserver
+    if server._forkserver_pid is not None:
+        os.kill(server._forkserver_pid, signal.SIGKILL)
+        server._stop()
