@@ -35,7 +35,8 @@ def data_option(parser: argparse.ArgumentParser) -> None:
 def documents(folder: Path, without: Sequence[str] = ()) -> list[str]:
     """Every different text of at least SHORTEST words, in the order of files and records.
 
-    Files named in `without` are left out. White space is left as it is, but for what only some splitters take for white space.
+    Files named in `without` are left out. White space is left as it is, but for what only some
+    splitters take for white space.
     """
     found: dict[str, None] = {}
     for fields in records(folder, without):
