@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from tests.benchmarks.real_text import data_option, documents
 
-SEED, BLOCK = 5, 25_000
+SEED, BLOCK, ROW_GROUP = 5, 25_000, 5000
 PLANTED, EXACT = 0.2, 0.2
 RATES = (0.004, 0.04)
 """Share of the words that is edited. An edit of one word in 45 leaves a similarity of 0.8."""
@@ -36,7 +36,7 @@ def corpus(data: Path, out: Path, rows: int) -> Path:
         fresh = path.with_suffix(".fresh")
         with pq.ParquetWriter(fresh, SCHEMA, compression="zstd") as writer:
             for table in blocks(documents(data), rows):
-                writer.write_table(table)
+                writer.write_table(table, row_group_size=ROW_GROUP)
         fresh.rename(path)
     return path
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.benchmarks.corpora import corpus
@@ -141,20 +140,19 @@ def _judged_ours(name: str, file: Path, scratch: Path, truth: Truth) -> tuple[st
 
     Not every pair is looked at in a run: what can no longer change the outcome is left out.
     """
-    from stages._signatures import SignatureConfig, signatures_of
-    from stages.kernels.minhash import band_hashes, bands_for
+    from stages._signatures import signatures_of
+    from stages.dedup import Config
+    from stages.kernels.minhash import band_hashes
 
     told = json.loads((scratch / f"{name}.json").read_text())["rejects"]
     number = {f"row-{n:08d}": n for n in range(truth.rows)}
     named = [(number[row], number[_row_in(message)]) for row, message in told.items()]
     pairs = np.array([min(p) * truth.rows + max(p) for p in named])
     precision = np.isin(pairs, truth.pairs).mean()
-    settings = {k: v for k, v in WAYS[name].items() if k in SignatureConfig.model_fields}
-    config = SignatureConfig.model_validate_json(json.dumps(settings))
-    texts = pq.read_table(file, columns=["text"])["text"].combine_chunks().cast(pa.large_string())
-    bands = bands_for(THRESHOLD, config.num_perm)
-    assert bands is not None
-    hashes = band_hashes(signatures_of(texts, config).signed, *bands)
+    config = Config.model_validate_json(json.dumps(WAYS[name]))
+    texts = pq.read_table(file, columns=["text"])["text"].combine_chunks()
+    assert config.bands is not None, "minhash has bands"
+    hashes = band_hashes(signatures_of(texts, config).signed, *config.bands)
     met = (hashes[:, truth.pairs // truth.rows] == hashes[:, truth.pairs % truth.rows]).any(axis=0)
     return f"{precision:.4f}", f"{met.mean():.4f}"
 

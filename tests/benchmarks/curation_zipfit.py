@@ -24,7 +24,7 @@ MODES: dict[str, dict[str, Any]] = {
     "prefmill, exact": {"mode": "exact"},
 }
 CODECS: dict[str, dict[str, Any]] = {
-    "lz4": {"mode": "exact", "compressor": "lz4"},
+    "lz4, level 0": {"mode": "exact", "compressor": "lz4", "level": 0},
     "zlib-ng, level 6": {"mode": "exact", "compressor": "zlib-ng", "level": 6},
 }
 """Approximate alternatives; the overlap of what they choose is measured."""

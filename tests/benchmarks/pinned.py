@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
 PEERS = Path(__file__).parent / "curation_peers"
 
 
@@ -21,14 +22,17 @@ class Cost:
     """What a process and its children cost.
 
     Attributes:
-        peak_mb: of the largest process among them.
         said: the JSON object of its last line, if it is one: what it measured itself.
     """
 
     cpu_s: float
     wall_s: float
-    peak_mb: float
     said: dict[str, Any]
+
+    @property
+    def peak_mb(self) -> float:
+        """Resident memory of the largest process, where they tell it."""
+        return float(self.said.get("peak_mb", 0.0))
 
     @property
     def work_s(self) -> float:
@@ -46,7 +50,8 @@ def run_pinned(
     """
     threads = str(len(cores))
     names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    given = os.environ | dict.fromkeys(names, threads) | dict(more or {})
+    here = {"PYTHONPATH": str(ROOT)}
+    given = os.environ | dict.fromkeys(names, threads) | here | dict(more or {})
     pinned = ["taskset", "-c", ",".join(map(str, cores)), *command]
     started = time.perf_counter()
     process = subprocess.Popen(pinned, stdout=subprocess.PIPE, text=True, env=given)
@@ -59,7 +64,7 @@ def run_pinned(
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
     print(*lines[:-1], sep="\n", end="\n" * bool(lines[:-1]), file=sys.stderr)
-    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, _last(lines))
+    return Cost(usage.ru_utime + usage.ru_stime, wall, _last(lines))
 
 
 def _last(lines: list[str]) -> dict[str, Any]:

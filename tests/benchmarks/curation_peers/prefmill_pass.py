@@ -1,9 +1,9 @@
-"""One of our stages over a Parquet file, without a runner: its dataset pass as workers do it.
+"""One of our stages over a Parquet file, without a runner: its functions as workers call them.
 
-STAGE CONFIG_JSON PARQUET OUT [NAME=FILE ...]: the text column is the answer and the prompt of a
-row, `embedding` is taken as it is; further words name what the stage is given. Parts are sketched
-in as many threads as there are cores, sketches lie on disk as a runner has them. Everything runs
-once on a few rows first: compiled code is read from Numba's cache then, as it is in a worker.
+STAGE CONFIG_JSON PARQUET OUT: the text column is the answer and the prompt of a row, other columns
+are taken as they are. Parts go through as many threads as there are cores, sketches lie on disk as
+a runner has them. Everything runs once on a few rows first: compiled code is read from Numba's
+cache then, as it is in a worker. Of a stage with both, only the dataset pass runs.
 Writes the ids and scores of the rows that stay, and what is said of the others.
 """
 
@@ -12,26 +12,27 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from costs import measured
+from costs import measured, peak_mb
 
 from pipeline.inputs.readers import read_given
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch
 from schemas.columns import MESSAGES
 
-PART_ROWS, WARM_ROWS = 5000, 300
+PART_ROWS, WARM_ROWS = 5000, 50
 
 
 class Context:
@@ -41,6 +42,7 @@ class Context:
         self.stage, self.recipe_seed = stage, 7
         self.before: pa.Table | None = None
         self._given, self._made = given, dict[str, Any]()
+        self._lock = threading.RLock()
 
     def after(self, before: pa.Table | None) -> Context:
         """The same in a round that follows a decision."""
@@ -52,20 +54,22 @@ class Context:
         return self._given[name]
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
-        if name not in self._made:
-            self._made[name] = make()
-        return self._made[name]
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = make()
+            return self._made[name]
 
 
 def seen_by(stage: Any, table: pa.Table) -> pa.Table:
-    """The columns that a stage reads."""
+    """The columns that a stage reads, and for a dataset pass after a run those that it wrote."""
     columns = {"row_id": table["row_id"]}
-    for column in (*stage.reads, *stage.optional):
-        if column.name == "messages":
-            columns["messages"] = _conversations(table["text"].combine_chunks())
-        elif column.name in table.column_names:
+    drafted = stage.writes if stage.run and stage.dataset_pass else ()
+    for column in (*stage.reads, *stage.optional, *drafted):
+        if column.name in table.column_names:
             columns[column.name] = table[column.name]
-        else:
+        elif column.name == "messages":
+            columns[column.name] = _conversations(table["text"].combine_chunks())
+        elif column in stage.reads:
             columns[column.name] = table["text"].cast(pa.string())
     return pa.table(columns)
 
@@ -81,9 +85,11 @@ def _conversations(texts: pa.Array) -> pa.Array:
 
 
 def parts_of(path: Path, rows: int | None = None) -> Iterator[pa.Table]:
-    """The file, PART_ROWS at a time; with `rows` only its beginning."""
+    """The file in parts, some for each core; with `rows` only its beginning."""
     file = pq.ParquetFile(path)
-    for batch in file.iter_batches(rows or PART_ROWS):
+    cores = len(os.sched_getaffinity(0))
+    size = rows or min(PART_ROWS, -(-file.metadata.num_rows // (4 * cores)))
+    for batch in file.iter_batches(size):
         yield pa.table(batch)
         if rows:
             return
@@ -91,9 +97,13 @@ def parts_of(path: Path, rows: int | None = None) -> Iterator[pa.Table]:
 
 def over(
     stage: Any, config: Any, context: Context, path: Path, scratch: Path, rows: int | None = None
-) -> tuple[list[Batch], Any]:
-    """The batches that stay, and the decision of the last round."""
+) -> tuple[list[Batch], dict[str, Any]]:
+    """The batches that stay, and the figures of the decision of the last round."""
     work = stage.dataset_pass
+    if work is None:
+        with ThreadPoolExecutor(cores := len(os.sched_getaffinity(0))) as pool:
+            run = partial(run_part, stage, config, context)
+            return in_order(pool, cores, run, parts_of(path, rows)), {}
     lengths = [part.num_rows for part in parts_of(path, rows)]
     starts = np.concatenate([[0], np.cumsum(lengths)])
     before: pa.Table | None = None
@@ -114,7 +124,13 @@ def over(
     for start, part in zip(starts, parts_of(path, rows), strict=False):
         mine = before.slice(start, part.num_rows)
         done.append(work.apply(Batch(seen_by(stage, part)), mine, config))
-    return done, decision
+    return done, dict(decision.figures)
+
+
+def run_part(stage: Any, config: Any, context: Context, number: int, part: pa.Table) -> Batch:
+    """A stage that looks at one row at a time."""
+    done: Batch = stage.run(Batch(seen_by(stage, part)), config, context)
+    return done
 
 
 def mapped(table: pa.Table, path: Path) -> pa.Table:
@@ -140,26 +156,23 @@ def in_order(
 
 def main() -> None:
     """Run once on a few rows, then on all."""
-    name, settings, file, out, *words = sys.argv[1:]
+    name, settings, file, out = sys.argv[1:]
     record = importlib.import_module(f"stages.{name}").STAGE
     config = record.config.model_validate_json(settings)
     stage = record.fit(config)
     given = {key: read_given(feed, Path()) for key, feed in record.given(config).items()}
-    given |= {w.split("=")[0]: pq.read_table(w.split("=")[1]) for w in words}
     with tempfile.TemporaryDirectory(dir=Path(out).parent) as folder:
         over(stage, config, Context(name, given), Path(file), Path(folder), WARM_ROWS)
         with measured() as said:
-            said["start_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            done, decision = over(stage, config, Context(name, given), Path(file), Path(folder))
+            said["start_mb"] = peak_mb()
+            done, figures = over(stage, config, Context(name, given), Path(file), Path(folder))
             said["kept"] = sum(batch.table.num_rows for batch in done)
-        said["figures"] = dict(decision.figures)
         kept = pa.concat_tables(batch.table for batch in done)
         plain = [f.name for f in kept.schema if not pa.types.is_nested(f.type)]
         pq.write_table(kept.select(plain), out)
-        told = {r.row_id: r.message for batch in done for r in batch.rejects}
-        Path(out).with_suffix(".json").write_text(
-            json.dumps({"figures": dict(decision.figures), "rejects": told}, default=str)
-        )
+        rejects = {r.row_id: r.message for batch in done for r in batch.rejects}
+        told = json.dumps({"figures": figures, "rejects": rejects}, default=str)
+        Path(out).with_suffix(".json").write_text(told)
 
 
 if __name__ == "__main__":
