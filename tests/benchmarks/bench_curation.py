@@ -1,4 +1,4 @@
-"""Curation beside its peers: `python -m tests.benchmarks.bench_curation --data FOLDER [--only ...]`.
+"""Curation beside its peers: `python -m tests.benchmarks.bench_curation --data FOLDER`.
 
 FOLDER holds real text, see `real_text`; corpora are made of it in the scratch folder and kept.
 Each tool runs in an environment of its own, in turn, pinned to the same cores. Figures are CPU

@@ -43,7 +43,7 @@ class Cost:
 def run_pinned(
     command: Sequence[str], cores: Sequence[int], more: Mapping[str, str] | None = None
 ) -> Cost:
-    """Run a command to its end; what it prints goes to standard error but for its last line.
+    """Run a command to its end, without what it prints; standard error stays.
 
     Raises:
         RuntimeError: it failed.
@@ -62,8 +62,8 @@ def run_pinned(
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stdout.close()
     if process.returncode:
+        print(*lines, sep="\n", file=sys.stderr)
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    print(*lines[:-1], sep="\n", end="\n" * bool(lines[:-1]), file=sys.stderr)
     return Cost(usage.ru_utime + usage.ru_stime, wall, _last(lines))
 
 

@@ -17,6 +17,7 @@ class Schedule:
         block: tokens of a training sequence; texts are joined and cut, so that a step costs the
             same whatever the texts' lengths.
         every: steps between two looks at the held-out texts.
+        seed: of the order of the texts.
     """
 
     steps: int = 60
@@ -25,6 +26,7 @@ class Schedule:
     every: int = 15
     learning_rate: float = 2e-5
     device: str = "cpu"
+    seed: int = 0
 
 
 def loss_curve(
@@ -38,7 +40,7 @@ def loss_curve(
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    torch.manual_seed(0)
+    torch.manual_seed(schedule.seed)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(schedule.device)
     unseen = [tokenizer(text).input_ids[: 2 * schedule.block] for text in held_out]
@@ -60,7 +62,7 @@ def loss_curve(
 
 def _batches(tokenizer: Any, texts: Sequence[str], schedule: Schedule) -> list[list[list[int]]]:
     """Blocks of the joined texts, shuffled anew for each time through them."""
-    dice = random.Random(0)
+    dice = random.Random(schedule.seed)
     wanted = schedule.steps * schedule.batch
     blocks: list[list[int]] = []
     while len(blocks) < wanted:

@@ -1,4 +1,4 @@
-"""What benchmarks of curation need beside our stages: vectors without a model, rows as they come."""
+"""What benchmarks of curation need beside stages: vectors without a model, rows as they come."""
 
 from __future__ import annotations
 
