@@ -83,8 +83,8 @@ def precision(data: Path, names: Sequence[str], scratch: Path) -> None:
             print(
                 f"\n{name}: {k} of {len(found.pool.texts):,} rows hidden, "
                 f"{len(found.pool.targets)} targets, noise {kind}\n\n"
-                f"| method | precision at {k // 2} | precision at {k} | recall at {2 * k} | seconds "
-                "| rank correlation with length |\n|" + "---|" * 6
+                f"| method | precision at {k // 2} | precision at {k} | recall at {2 * k} "
+                "| seconds | rank correlation with length |\n|" + "---|" * 6
             )
             for method, order, seconds in orders(found.pool, scratch):
                 half, even, double = (found.pool.found(order, n) for n in (k // 2, k, 2 * k))
