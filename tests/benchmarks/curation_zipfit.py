@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.benchmarks.environments import python_of, version_in
-from tests.benchmarks.pinned import PEERS, Cost, in_turn, median, ratio, run_pinned
+from tests.benchmarks.pinned import PEERS, ROOT, Cost, in_turn, median, ratio, run_pinned
 from tests.benchmarks.target_sets import instructions, target_set
 
 REQUIREMENTS = ("zip-fit==1.0.9", "lz4", "zstandard", "brotli", "numpy", "datasets")
@@ -69,7 +70,8 @@ def one(scratch: Path, name: str, share: float, pairs: int, repeats: int, cores:
         files = [str(scratch / f) for f in ("sources.jsonl", f"{name}.jsonl")]
         script, out = str(PEERS / "zipfit_reference.py"), str(scratch / "reference.jsonl")
         commands[REFERENCE] = [python, script, *files, str(k), out]
-    runs = {way: partial(run_pinned, command, cores) for way, command in commands.items()}
+    more = with_codecs()
+    runs = {way: partial(run_pinned, command, cores, more) for way, command in commands.items()}
     costs = in_turn(runs, repeats)
     theirs = costs.get(REFERENCE, [])
     chosen = [json.loads(line)["text"] for line in (scratch / "reference.jsonl").open()]
@@ -86,6 +88,13 @@ def one(scratch: Path, name: str, share: float, pairs: int, repeats: int, cores:
             f"| {median(got, lambda c: c.peak_mb):,.0f} |",
             flush=True,
         )
+
+
+def with_codecs() -> dict[str, str]:
+    """Where the compressors lie that a user installs by choice."""
+    python = python_of("codecs", "lz4==4.4.5", "zlib-ng==1.0.0")
+    folders = Path(python).parents[1].glob("lib/*/site-packages") if python else ()
+    return {"PYTHONPATH": os.pathsep.join(map(str, [ROOT, *folders]))}
 
 
 def ours(scratch: Path, way: str, settings: dict[str, Any]) -> list[str]:

@@ -27,6 +27,11 @@ STAGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "zipfit, plain": ("zipfit", {}, "zipfit_rank"),
     "zipfit, `normalise: length`": ("zipfit", {"normalise": "length"}, "zipfit_rank"),
     "dsir": ("dsir", {}, "dsir_rank"),
+    "dsir, no noise, `normalise: length`": (
+        "dsir",
+        {"noise": False, "normalise": "length"},
+        "dsir_rank",
+    ),
 }
 """By name: a stage, its settings, the column with a row's place."""
 
