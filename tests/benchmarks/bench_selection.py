@@ -73,7 +73,7 @@ def cut_to(
     return cut
 
 
-def precision(data: Path, names: Sequence[str], scratch: Path) -> None:
+def precision(data: Path, names: Sequence[str], scratch: Path, wanted: Sequence[str]) -> None:
     """Print, for each method, the share of hidden rows among the first k."""
     for name in names:
         for matched in (False, True):
@@ -86,7 +86,7 @@ def precision(data: Path, names: Sequence[str], scratch: Path) -> None:
                 f"| method | precision at {k // 2} | precision at {k} | recall at {2 * k} "
                 "| seconds | rank correlation with length |\n|" + "---|" * 6
             )
-            for method, order, seconds in orders(found.pool, scratch):
+            for method, order, seconds in orders(found.pool, scratch, wanted):
                 half, even, double = (found.pool.found(order, n) for n in (k // 2, k, 2 * k))
                 listed = f"{half / (k // 2):.2f} | {even / k:.2f} | {double / k:.2f}"
                 longest = found.pool.length_correlation(order)
@@ -94,7 +94,12 @@ def precision(data: Path, names: Sequence[str], scratch: Path) -> None:
 
 
 def tuning(
-    data: Path, names: Sequence[str], scratch: Path, schedule: Schedule, seeds: Sequence[int]
+    data: Path,
+    names: Sequence[str],
+    scratch: Path,
+    wanted: Sequence[str],
+    schedule: Schedule,
+    seeds: Sequence[int],
 ) -> None:
     """Print, for each method, the loss on unseen rows of the target set as the model learns."""
     folder = bundled_folder(ALIASES[MODEL])
@@ -103,7 +108,7 @@ def tuning(
         k = sum(found.pool.hidden)
         chosen = {
             method: [found.pool.texts[i] for i in order[:k]]
-            for method, order, _ in orders(found.pool, scratch)
+            for method, order, _ in orders(found.pool, scratch, wanted)
         }
         chosen["all hidden rows"] = [
             text for text, hidden in zip(found.pool.texts, found.pool.hidden, strict=True) if hidden
@@ -136,6 +141,9 @@ def main() -> None:
     data_option(parser)
     parser.add_argument("--only", choices=("precision", "tuning"))
     parser.add_argument("--target", nargs="*", default=["GSM8K", "HumanEval"])
+    parser.add_argument(
+        "--methods", nargs="*", default=[], help="words that their names begin with"
+    )
     parser.add_argument("--steps", type=int, default=Schedule.steps)
     parser.add_argument("--batch", type=int, default=Schedule.batch)
     parser.add_argument("--every", type=int, default=Schedule.every)
@@ -143,12 +151,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     chosen = parser.parse_args()
     schedule = Schedule(chosen.steps, chosen.batch, every=chosen.every, device=chosen.device)
+    given = (chosen.data, chosen.target)
     print(machine())
     with tempfile.TemporaryDirectory() as scratch:
         if chosen.only != "tuning":
-            precision(chosen.data, chosen.target, Path(scratch))
+            precision(*given, Path(scratch), chosen.methods)
         if chosen.only != "precision":
-            tuning(chosen.data, chosen.target, Path(scratch), schedule, chosen.seeds)
+            tuning(*given, Path(scratch), chosen.methods, schedule, chosen.seeds)
 
 
 if __name__ == "__main__":

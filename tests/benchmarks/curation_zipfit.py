@@ -92,7 +92,7 @@ def one(scratch: Path, name: str, share: float, pairs: int, repeats: int, cores:
 
 def with_codecs() -> dict[str, str]:
     """Where the compressors lie that a user installs by choice."""
-    python = python_of("codecs", "lz4==4.4.5", "zlib-ng==1.0.0")
+    python = python_of("codecs", "lz4==4.4.5", "zlib-ng==1.1.0")
     folders = Path(python).parents[1].glob("lib/*/site-packages") if python else ()
     return {"PYTHONPATH": os.pathsep.join(map(str, [ROOT, *folders]))}
 

@@ -6,8 +6,9 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -54,36 +55,53 @@ class Pool:
         return float(spearmanr(-np.arange(len(order)), lengths).statistic)
 
 
-def orders(pool: Pool, scratch: Path) -> Iterator[tuple[str, list[int], float]]:
-    """Each method's order, best first, and the seconds that it took."""
+def orders(
+    pool: Pool, scratch: Path, wanted: Sequence[str] = ()
+) -> Iterator[tuple[str, list[int], float]]:
+    """Each method's order, best first, and the seconds that it took.
+
+    With `wanted` only the methods whose names begin with one of these words.
+    """
     ids = [f"row-{n:08d}" for n in range(len(pool.texts))]
     table = pa.table({"row_id": ids, "text": pa.array(pool.texts, pa.large_string())})
     pq.write_table(table, scratch / "pool.parquet")
     lines = (json.dumps({"text": text}) + "\n" for text in pool.targets)
     (scratch / "targets.jsonl").write_text("".join(lines))
+    for method, find in methods(scratch).items():
+        if method.startswith(tuple(wanted) or ""):
+            yield method, *find(pool)
+
+
+def methods(scratch: Path) -> dict[str, Callable[[Pool], tuple[list[int], float]]]:
+    """By name: what gives a pool's order, and the seconds that it took."""
+    found: dict[str, Callable[[Pool], tuple[list[int], float]]] = {}
     for method, (stage, settings, place) in STAGES.items():
-        whole = {
-            "keep": len(ids),
-            "text": ["answer"],
-            "target": str(scratch / "targets.jsonl"),
-            **settings,
-        }
-        yield method, *_by_stage(stage, whole, place, scratch)
-    for method, find in (("embedding similarity", by_embedding), ("shortest", by_shortness)):
-        started = time.perf_counter()
-        order = find(pool)
-        yield method, order, time.perf_counter() - started
-    yield "random", random.Random(1).sample(range(len(ids)), len(ids)), 0.0
+        found[method] = partial(_by_stage, stage, settings, place, scratch)
+    plain = {"embedding similarity": by_embedding, "shortest": by_shortness, "random": by_chance}
+    return found | {method: partial(_timed, find) for method, find in plain.items()}
+
+
+def _timed(find: Callable[[Pool], list[int]], pool: Pool) -> tuple[list[int], float]:
+    started = time.perf_counter()
+    order = find(pool)
+    return order, time.perf_counter() - started
 
 
 def _by_stage(
-    stage: str, settings: dict[str, Any], place: str, scratch: Path
+    stage: str, settings: dict[str, Any], place: str, scratch: Path, pool: Pool
 ) -> tuple[list[int], float]:
+    files = {"target": str(scratch / "targets.jsonl"), "keep": len(pool.texts)}
+    whole = json.dumps({"text": ["answer"], **files, **settings})
     out = scratch / "out.parquet"
-    words = [stage, json.dumps(settings), str(scratch / "pool.parquet"), str(out)]
+    words = [stage, whole, str(scratch / "pool.parquet"), str(out)]
     cost = run_pinned([sys.executable, str(PEERS / "prefmill_pass.py"), *words], [0, 1])
     ids = pq.read_table(out).sort_by([(place, "ascending")])["row_id"].to_pylist()
     return [int(row_id.removeprefix("row-")) for row_id in ids], float(cost.said["wall_s"])
+
+
+def by_chance(pool: Pool) -> list[int]:
+    """Any order."""
+    return random.Random(1).sample(range(len(pool.texts)), len(pool.texts))
 
 
 def by_shortness(pool: Pool) -> list[int]:
@@ -93,12 +111,13 @@ def by_shortness(pool: Pool) -> list[int]:
 
 def by_embedding(pool: Pool) -> list[int]:
     """Mean cosine with the targets, of a sentence encoder's vectors."""
-    rows, targets = embedded(pool.texts), embedded(pool.targets)
+    rows, targets = embedded(tuple(pool.texts)), embedded(tuple(pool.targets))
     scores = rows @ targets.mean(axis=0)
     return [int(i) for i in np.argsort(-scores, kind="stable")]
 
 
-def embedded(texts: Sequence[str]) -> np.ndarray[Any, Any]:
+@cache
+def embedded(texts: tuple[str, ...]) -> np.ndarray[Any, Any]:
     """f32[n, dimensions], rows of length 1."""
     spec = with_files(resolve_model("encoder", ENCODER, ModelPlacement(), Path()))
     model: Any = open_model(spec).generator
