@@ -28,7 +28,7 @@ from tests.benchmarks.target_sets import instructions, target_set
 from tests.benchmarks.tuning import Schedule, loss_curve
 
 SEED, SHARE = 11, 0.05
-HIDDEN, TARGETS, UNSEEN = 100, 100, 48
+HIDDEN, TARGETS, UNSEEN = 100, 100, 24
 MODEL = "smollm2-135m-instruct"
 
 
