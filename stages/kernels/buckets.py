@@ -1,4 +1,4 @@
-"""Rows that agree in a band, and the parts of that relation that have nothing to do with each other.
+"""Rows that agree in a band, and the parts of that relation that do not touch each other.
 
 A bucket holds two or more nodes with the same hash in the same band. Nodes are numbered from the
 best to the worst, and stand so in each bucket.
