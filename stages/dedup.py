@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.batch import Batch, Reject
+from schemas.batch import Batch, Reject, Row
 from schemas.columns import EMBEDDING, ROW_ID, named_column
 from schemas.stage import DatasetPass, Decision, Location, PassContext, Stage, Tables
 from stages._duplicates import (
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _THRESHOLDS = {"exact": 1.0, "minhash": 0.8, "semantic": 0.95}
-_MEASURES = {"exact": "same text", "minhash": "Jaccard similarity", "semantic": "cosine"}
+_MEASURES = {"minhash": "Jaccard similarity", "semantic": "cosine"}
 
 
 class Config(SignatureConfig):
@@ -170,18 +170,18 @@ def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     return Batch(kept, tuple(rejects))
 
 
-def _reject(reason: dict[str, object], text: str, config: Config) -> Reject:
-    code = "in_index" if reason[IN_INDEX] else "duplicate"
-    other = f"row {reason[DUPLICATE_OF]}" + (" of the index" if reason[IN_INDEX] else "")
-    similarity = reason[SIMILARITY]
+def _reject(reason: Row, text: str, config: Config) -> Reject:
+    of_index = " of the index" if reason[IN_INDEX] else ""
+    message = f"duplicate of row {reason[DUPLICATE_OF]}{of_index}: {_how(reason, config)}"
+    return Reject(reason[ROW_ID.name], "in_index" if of_index else "duplicate", message, text)
+
+
+def _how(reason: Row, config: Config) -> str:
     if config.method == "exact":
-        how = "has the same text"
-    else:
-        measure, least = _MEASURES[config.method], config.least
-        how = f"{measure} {similarity:.4f}"
-        linked = "linked with it through other rows"
-        how += f", {linked}" if similarity < least else f", threshold {least:g}"
-    return Reject(str(reason[ROW_ID.name]), code, f"duplicate of {other}: {how}", text)
+        return "has the same text"
+    similarity, least = reason[SIMILARITY], config.least
+    limit = f"threshold {least:g}" if similarity >= least else "linked with it through other rows"
+    return f"{_MEASURES[config.method]} {similarity:.4f}, {limit}"
 
 
 def _given(config: Config) -> Mapping[str, Tables]:
