@@ -1,12 +1,9 @@
-"""How likely rows are under a mixture of Gaussians, and what each adds to a dataset's entropy.
-
-After "Efficient Alignment of LLMs via Data Sampling" (Khera et al., 2024, PMLR 262), whose text
-leaves open the covariance, the projection and whether probabilities sum to one.
-"""
+"""How likely rows are under a mixture of Gaussians that is fitted to all of them."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,10 +13,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
+from stages.kernels.vectors import Places, Vectors
+
 Doubles = NDArray[np.float64]
 Covariance = Literal["diag", "full", "tied", "spherical"]
-Mode = Literal["paper", "normalised"]
 
+_BLOCK = 4096
 _MAX_ITERATIONS = 300
 _LEAST_VARIANCE = 1e-12
 """Of the largest: directions with less are rounding."""
@@ -49,7 +48,6 @@ class Mixture:
 
     Attributes:
         centre, axes: of the projection: (x - centre) @ axes is what the Gaussians are over.
-        converged: False if the fit was cut off.
     """
 
     centre: Doubles
@@ -65,6 +63,11 @@ class Mixture:
     def dimensions(self) -> int:
         """Of the space that they are over."""
         return int(self.gaussians.means_.shape[1])
+
+    @property
+    def iterations(self) -> int:
+        """Of the fit."""
+        return int(self.gaussians.n_iter_)
 
     @property
     def converged(self) -> bool:
@@ -128,31 +131,20 @@ def count_different(points: NDArray[np.floating], most: int) -> int:
     return most
 
 
-def entropy_terms(log_likelihoods: Doubles, mode: Mode) -> tuple[Doubles, Doubles]:
-    """What the method calls p, and what entropy each row would take with it, -p log p.
-
-    log p is the log-likelihood, scaled so that the least is 0 and the greatest 1; p is then from 1
-    to e. `normalised` makes p sum to one. With equal likelihoods all scaled ones are 0.
-    """
-    low, high = log_likelihoods.min(), log_likelihoods.max()
-    span = high - low
-    log_p = (log_likelihoods - low) / span if span > 0 else np.zeros_like(log_likelihoods)
-    if mode == "normalised":
-        log_p = log_p - np.log(np.exp(log_p).sum())
-    p = np.exp(log_p)
-    return p, -p * log_p + 0.0  # no negative zeros
+def unit_likelihoods(mixture: Mixture, columns: Sequence[Vectors], places: Places) -> Doubles:
+    """Log-likelihoods of rows that have a vector in each of some columns: [places, columns]."""
+    found = np.empty((len(places), len(columns)))
+    # Always the same blocks: in another one, BLAS may round a row in another way.
+    for start in range(0, len(places), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        for number, vectors in enumerate(columns):
+            found[block, number] = mixture.log_likelihoods(vectors.take(places[block]))
+    return found
 
 
-def entropy_order(deltas: Doubles, log_likelihoods: Doubles, mode: Mode) -> NDArray[np.int64]:
-    """Places of the rows, those that take most entropy with them first.
-
-    Where rounding has made deltas equal the likelihoods decide, which they are a monotone function
-    of; rows equal in both keep their order.
-    """
-    sign = 1 if mode == "paper" else -1
-    return np.lexsort((sign * log_likelihoods, -deltas))
-
-
-def top_overlap(first: NDArray[np.int64], second: NDArray[np.int64], k: int) -> float:
-    """Share of the first `k` places of one order that are among those of another."""
-    return len(np.intersect1d(first[:k], second[:k])) / k
+def drawn(places: Places, most: int, seed: int) -> Places:
+    """At most so many places, drawn by the seed, in the order that they had."""
+    if len(places) <= most:
+        return places
+    chosen = np.random.default_rng(seed).choice(len(places), most, replace=False, shuffle=False)
+    return places[np.sort(chosen)]

@@ -11,25 +11,24 @@ Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
 
 
-def finite_vectors(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def usable_vectors(column: pa.ChunkedArray, *, directed: bool = False) -> pa.ChunkedArray:
     """Vectors in single precision, null where one is null, empty or not finite.
 
     Args:
         column: lists of numbers.
+        directed: null too where all numbers are zero.
     """
-    narrow = column.cast(pa.list_(pa.float32()))
-    return pa.chunked_array([_finite(chunk) for chunk in narrow.chunks], narrow.type)
+    narrow = column.cast(pa.list_(pa.float32()), safe=False)
+    return pa.chunked_array([_usable(chunk, directed) for chunk in narrow.chunks], narrow.type)
 
 
-def _finite(chunk: pa.ListArray) -> pa.ListArray:
-    chunk = pc.if_else(pc.equal(pc.fill_null(pc.list_value_length(chunk), 0), 0), None, chunk)
-    bad = ~np.isfinite(chunk.flatten().to_numpy())
-    if not bad.any():
-        return chunk
-    parents = pc.list_parent_indices(chunk).to_numpy()
-    is_bad = np.zeros(len(chunk), dtype=bool)
-    is_bad[parents[bad]] = True
-    return pc.if_else(pa.array(is_bad), None, chunk)
+def _usable(chunk: pa.ListArray, directed: bool) -> pa.ListArray:
+    numbers = chunk.flatten().to_numpy(zero_copy_only=False)
+    parents = pc.list_parent_indices(chunk).to_numpy(zero_copy_only=False)
+    # Of numbers that are not finite there must be none; of those that are not zero, one.
+    bad = np.bincount(parents[~np.isfinite(numbers)], minlength=len(chunk)) > 0
+    wanted = parents[numbers != 0] if directed else parents
+    return pc.if_else(pa.array((np.bincount(wanted, minlength=len(chunk)) > 0) & ~bad), chunk, None)
 
 
 class Vectors:
