@@ -378,3 +378,19 @@ def named_column(name: str) -> Column:
     ours = (value for value in globals().values() if isinstance(value, Column))
     named = [column for column in ours if column.name == name]
     return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)
+
+
+EMBEDDING_REJECTED = Column(
+    "embedding_rejected", ListOf(FLOAT), "where `embedding` is of `chosen`, the same of `rejected`"
+)
+ISA_LOGLIK = Column(
+    "isa_loglik", FLOAT, "log density of the row under the mixture that was fitted to all, in nats"
+)
+ISA_P = Column("isa_p", FLOAT, "what ISA calls its probability: by default not normalised")
+ISA_DELTA = Column("isa_delta", FLOAT, "entropy that the row takes with it: -p log p")
+ISA_RANK = Column("isa_rank", INT, "place by `isa_delta` among all rows, 1 for the greatest")
+COMPLEXITY_SCORES = Column(
+    "complexity_scores", ListOf(FLOAT), "of the instruction of each turn, 1 to 6"
+)
+QUALITY_SCORES = Column("quality_scores", ListOf(FLOAT), "of the answer of each turn, 1 to 6")
+DEITA_SCORE = Column("deita_score", FLOAT, "complexity times quality, summed over the turns")

@@ -18,6 +18,7 @@ from tests.support import given_table
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
+    "isa": {"keep": 0.5},
     "judge": {"model": "policy"},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
     "logit": {"model": "policy", "reference": "reference"},
@@ -114,6 +115,7 @@ def example_row(i: int) -> dict[str, Any]:
         ],
         "self_samples": [{"response_id": ids[1], "text": "An answer.", "model": "policy:scripted"}],
         "embedding": [float(i % 3), 1.0, 0.5],
+        "embedding_rejected": [float(i % 2), 0.5, 1.0],
         "answer": f"An answer to number {i}.",
         "label": i % 2 == 0,
         "score": 0.9,
