@@ -3,7 +3,9 @@
 f(S) = sum over rows i of w_i max over j in S of s_ij, with similarities below zero taken for zero.
 It is monotone and submodular, so a greedy choice reaches at least 1 - 1/e of the best f there is
 for that number of rows (Nemhauser, Wolsey and Fisher, 1978). Only neighbours have a similarity: two
-rows of which one is among the nearest of the other. Memory is that of the graph, never n x n.
+rows of which one is among the nearest of the other. Memory is that of the graph, never n x n. A row
+without a kept neighbour adds nothing to f, however like it a kept row further off may be; such
+rows are what greedy takes next, so they are left only where n_kept is small beside n.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Graph = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
 """Row i has the neighbours `places[offsets[i]:offsets[i + 1]]`, itself among them, and with them
@@ -27,17 +30,23 @@ EPSILON = 0.01
 
 def neighbour_graph(index: NDArray[np.int32], similarity: NDArray[np.float32]) -> Graph:
     """The graph of the `nearest` rows [n, k]: symmetric, without similarities of zero and less."""
-    from scipy import sparse
-
     n, k = index.shape
-    places = index.ravel().astype(np.int32)
-    starts = np.arange(0, n * k + 1, max(k, 1), dtype=np.int64)[: n + 1] if k else np.zeros(n + 1)
-    near = sparse.csr_matrix((similarity.ravel(), places, starts), shape=(n, n))
+    near = sparse.csr_matrix(
+        (similarity.ravel(), index.ravel(), np.arange(n + 1, dtype=np.int64) * k), shape=(n, n)
+    )
     near.data[near.data < 0] = 0
     near.eliminate_zeros()
-    both = near.maximum(near.T).maximum(sparse.identity(n, dtype=np.float32, format="csr"))
-    both.sort_indices()
-    return both.indptr.astype(np.int64), both.indices.astype(np.int32), both.data
+    graph = near.maximum(near.T).maximum(sparse.identity(n, dtype=np.float32, format="csr"))
+    graph.sort_indices()
+    return graph.indptr.astype(np.int64), graph.indices.astype(np.int32), graph.data
+
+
+def n_uncovered(graph: Graph, kept: NDArray[np.int32]) -> int:
+    """How many rows have no kept row among their neighbours, and are none themselves."""
+    offsets, places, _ = graph
+    is_kept = np.zeros(len(offsets) - 1, dtype=bool)
+    is_kept[kept] = True
+    return int((~np.logical_or.reduceat(is_kept[places], offsets[:-1])).sum())
 
 
 def lazy_greedy(graph: Graph, weights: NDArray[np.float64], n_kept: int) -> Picks:
@@ -111,8 +120,7 @@ def _lazy_greedy(
     heap = np.arange(n).astype(np.int32)
     for at in range(n // 2 - 1, -1, -1):
         _sink(heap, n, gains, at)
-    size = n
-    for taken in range(n_kept):
+    for size in range(n, n - n_kept, -1):
         while True:
             row = heap[0]
             before = gains[row]
@@ -122,9 +130,8 @@ def _lazy_greedy(
             _sink(heap, size, gains, 0)
         _cover(offsets, places, similarities, covered, row)
         # Those taken gather behind the end of the heap, the first of them last.
-        size -= 1
-        heap[0], heap[size] = heap[size], row
-        _sink(heap, size, gains, 0)
+        heap[0], heap[size - 1] = heap[size - 1], row
+        _sink(heap, size - 1, gains, 0)
     picks = heap[n - n_kept :][::-1].copy()
     return picks, gains[picks]
 

@@ -39,9 +39,7 @@ def farthest_first(
     return order, distances
 
 
-def _nearer(
-    distances: NDArray[np.float64], products: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _nearer(distances: NDArray[np.float64], products: NDArray[np.float64]) -> NDArray[np.float64]:
     # Rounded: rows that are the same are then as far, whichever product found it.
     new = (1 - products.max(axis=1)).astype(np.float32)
     return np.minimum(distances, new)
