@@ -166,8 +166,9 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
     # Equal gains go by the place in this order, and sums are made in it.
     places = pc.sort_indices(rows.column(ROW_ID.name)).to_numpy().astype(np.int64)
     kept = n_kept(config.keep, len(places))
+    notes = keeping_notes(config.keep, len(places))
     if not kept:
-        return Decision(_decided(sketches, places, None))
+        return Decision(_decided(sketches, places, None), notes=notes)
     weights = rows.column(_WEIGHT).to_numpy()[places]
     lengths = rows.column(_LENGTH).to_numpy()[places]
     choice = choose(unit(vectors.take(places)), weights, lengths, kept, config, context)
@@ -175,7 +176,7 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
     return Decision(
         _decided(sketches, here, choice),
         figures=choice.figures,
-        notes=(*keeping_notes(config.keep, len(places)), *choice.notes),
+        notes=(*notes, *choice.notes),
     )
 
 
