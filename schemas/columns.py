@@ -372,6 +372,11 @@ LABEL_DETAILS = (
 
 EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the step `embed` names")
 
+FINGERPRINT = Column("fingerprint", ListOf(INT), "XXH64 of the normalised text under two seeds")
+SIGNATURE = Column("signature", ListOf(INT), "the MinHash signature of the text's n-grams")
+SHINGLES = Column("shingles", ListOf(INT), "hashes of the text's n-grams, as unsigned ascending")
+SCHEME = Column("scheme", STRING, "how fingerprint, signature and shingles were made, as JSON")
+
 
 def named_column(name: str) -> Column:
     """The column of that name, whatever its type if it is none of ours but of a user's file."""
