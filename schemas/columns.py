@@ -378,3 +378,15 @@ def named_column(name: str) -> Column:
     ours = (value for value in globals().values() if isinstance(value, Column))
     named = [column for column in ours if column.name == name]
     return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)
+
+ZIPFIT_SCORE = Column(
+    "zipfit_score", FLOAT, "how well the text compresses together with the targets; 1 is best"
+)
+ZIPFIT_NORMALISED = Column(
+    "zipfit_normalised",
+    FLOAT,
+    "standard deviations that `zipfit_score` lies above what is usual for the text's length",
+)
+ZIPFIT_RANK = Column(
+    "zipfit_rank", INT, "the row's place among all that `zipfit` compared; 1 is best"
+)

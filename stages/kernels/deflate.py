@@ -304,6 +304,6 @@ def forget(data: Bytes, start: int, end: int, tables: Tables) -> None:
 @njit(cache=True, nogil=True)
 def gzip_size(data: Bytes) -> int:
     """`len(gzip.compress(data, 9))` for the bytes of an array of shape (n,)."""
-    tables = new_tables(len(data))
-    parse = advance(new_parse(tables), data, len(data), len(data), tables)
-    return finish(parse, data, len(data), tables)
+    own, end = data.copy(), len(data)  # may be written, as elsewhere: another type to Numba
+    tables = new_tables(end)
+    return finish(advance(new_parse(tables), own, end, end, tables), own, end, tables)
