@@ -130,7 +130,7 @@ def new_parse(tables: Tables) -> Parse:
     return Parse(0, LEAST_MATCH - 1, 0, False, 0, 0, 0, 0, 0, 0)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def hash_at(data: Bytes, at: int) -> int:
     """zlib's hash of three bytes; equal hashes and first two bytes mean equal third ones."""
     first, second, third = np.int64(data[at]), np.int64(data[at + 1]), np.int64(data[at + 2])
@@ -171,14 +171,14 @@ def longest_match(
     return best, match
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def count_literal(byte: int, literals: Ints) -> int:
     """Count a literal; its bits with the fixed codes."""
     literals[byte] += 1
     return 8 if byte < 144 else 9
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def count_match(length: int, distance: int, literals: Ints, distances: Ints) -> tuple[int, int]:
     """Count a match; its bits with the fixed codes, and its extra bits."""
     length_code = _LENGTH_CODE[length]

@@ -267,4 +267,4 @@ def _plain_size(
             start += 1
     if pending:
         fixed_bits += count_literal(data[both - 1], literals)
-    return GZIP_BYTES + ((end_block(fixed_bits, extra_bits, both, 0, tables) + 7) >> 3)
+    return GZIP_BYTES + ((end_block(fixed_bits, extra_bits, both, parse.bits, tables) + 7) >> 3)

@@ -86,10 +86,10 @@ def _sink(heap: Ints, n: int, top: int, node: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _leaves(counts: Ints, n_codes: int, heap: Ints) -> tuple[int, int, int]:
+def _leaves(counts: Ints, heap: Ints) -> tuple[int, int, int]:
     """Fill the heap; how many there are, the last symbol, and how many had to be invented."""
     n, last = 0, -1
-    for symbol in range(n_codes):
+    for symbol in range(len(counts)):
         if counts[symbol] > 0:
             n += 1
             heap[n] = counts[symbol] << _FREQUENCY | symbol
@@ -108,12 +108,11 @@ def _leaves(counts: Ints, n_codes: int, heap: Ints) -> tuple[int, int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _code_lengths(
-    counts: Ints, n_codes: int, most: int, lengths: Ints, trees: Trees
-) -> tuple[int, int]:
+def _code_lengths(counts: Ints, lengths: Ints, trees: Trees) -> tuple[int, int]:
     """Set `lengths` of the codes; the last symbol that has one, and the bits of all symbols."""
-    heap, children = trees.heap, trees.children
-    n, last, invented = _leaves(counts, n_codes, heap)
+    heap, children, n_codes = trees.heap, trees.children, len(counts)
+    most = _MAX_RUN_BITS if n_codes == _RUN_CODES else _MAX_BITS
+    n, last, invented = _leaves(counts, heap)
     for place in range(n // 2, 0, -1):
         _sink(heap, n, place, heap[place])
     bits = -invented
@@ -220,11 +219,11 @@ def dynamic_bits(literals: Ints, distances: Ints, trees: Trees) -> int:
         trees: memory to work in.
     """
     trees.runs[:] = 0
-    last, bits = _code_lengths(literals, LITERAL_CODES, _MAX_BITS, trees.lengths, trees)
+    last, bits = _code_lengths(literals, trees.lengths, trees)
     bits += _count_runs(trees.lengths, last, trees.runs)
-    last, more = _code_lengths(distances, DISTANCE_CODES, _MAX_BITS, trees.lengths, trees)
+    last, more = _code_lengths(distances, trees.lengths, trees)
     bits += more + _count_runs(trees.lengths, last, trees.runs)
-    _, more = _code_lengths(trees.runs, _RUN_CODES, _MAX_RUN_BITS, trees.run_lengths, trees)
+    _, more = _code_lengths(trees.runs, trees.run_lengths, trees)
     n_told = _RUN_CODES
     while n_told > 4 and trees.run_lengths[_RUN_ORDER[n_told - 1]] == 0:
         n_told -= 1
