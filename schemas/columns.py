@@ -378,13 +378,6 @@ SHINGLES = Column("shingles", ListOf(INT), "hashes of the text's n-grams, as uns
 SCHEME = Column("scheme", STRING, "how fingerprint, signature and shingles were made, as JSON")
 
 
-def named_column(name: str) -> Column:
-    """The column of that name, whatever its type if it is none of ours but of a user's file."""
-    ours = (value for value in globals().values() if isinstance(value, Column))
-    named = [column for column in ours if column.name == name]
-    return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)
-
-
 EMBEDDING_REJECTED = Column(
     "embedding_rejected", ListOf(FLOAT), "where `embedding` is of `chosen`, the same of `rejected`"
 )
@@ -406,3 +399,21 @@ DIVERSITY_GAIN = Column(
     "what the row added to the objective when it was taken: similarity to it, for `k_center` its "
     "distance to the rows taken before, for `log_det` nats",
 )
+ZIPFIT_SCORE = Column(
+    "zipfit_score", FLOAT, "how well the text compresses together with the targets; 1 is best"
+)
+ZIPFIT_NORMALISED = Column(
+    "zipfit_normalised",
+    FLOAT,
+    "standard deviations that `zipfit_score` lies above what is usual for the text's length",
+)
+ZIPFIT_RANK = Column(
+    "zipfit_rank", INT, "the row's place among all that `zipfit` compared; 1 is best"
+)
+
+
+def named_column(name: str) -> Column:
+    """The column of that name, whatever its type if it is none of ours but of a user's file."""
+    ours = (value for value in globals().values() if isinstance(value, Column))
+    named = [column for column in ours if column.name == name]
+    return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)
