@@ -371,6 +371,13 @@ LABEL_DETAILS = (
 """What labels came from; gone once answers have been chosen by them."""
 
 EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the step `embed` names")
+DSIR_LOGRATIO = Column(
+    "dsir_logratio",
+    FLOAT,
+    "log of how much likelier the text's n-grams are in the target than in all rows; by n-gram "
+    "with `normalise: length`",
+)
+DSIR_RANK = Column("dsir_rank", INT, "place among all rows by that and its noise, from 1")
 
 
 def named_column(name: str) -> Column:

@@ -20,6 +20,12 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
     "judge": {"model": "policy"},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
+    "decontaminate": {
+        "benchmarks": [{"name": "benchmark", "path": "b.jsonl", "fields": ["text"]}],
+        "ngram": 4,
+        "long_match": 4,
+    },
+    "dsir": {"target": "t.jsonl", "keep": 0.5},
     "logit": {"model": "policy", "reference": "reference"},
     "magpie": {"model": "policy", "rows": 8, "turns": 2},
     "calibrate": {"labellers": ["judge"]},
