@@ -1,13 +1,13 @@
 """What the parts of an expression over columns are: numbers, texts, truths or lists.
 
-    len(text or list)        characters of a text, entries of a list
-    words(text)              its words, as in `filter_rules`
-    lower(text)              in lower case
-    contains(text, "piece")  `starts_with`, `ends_with` alike; `matches(text, "pattern")` looks
-                             for a regular expression (RE2) anywhere
-    abs(x) log(x)            magnitude; natural logarithm
-    min(x, y, ...) max(...)  least and greatest
-    is_null(x)               whether the value is missing
+len(text or list)        characters of a text, entries of a list
+words(text)              its words, as in `filter_rules`
+lower(text)              in lower case
+contains(text, "piece")  `starts_with`, `ends_with` alike; `matches(text, "pattern")` looks
+                         for a regular expression (RE2) anywhere
+abs(x) log(x)            magnitude; natural logarithm
+min(x, y, ...) max(...)  least and greatest
+is_null(x)               whether the value is missing
 """
 
 from __future__ import annotations

@@ -65,9 +65,7 @@ def _counts(
 
 
 @njit(cache=True, nogil=True)
-def _count_words(
-    data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]
-) -> None:
+def _count_words(data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]) -> None:
     size, seen = 0, 0
     while at < end:
         point, at = character(data, at, end)
@@ -83,9 +81,7 @@ def _count_words(
 
 
 @njit(cache=True, nogil=True)
-def _count_lines(
-    data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]
-) -> None:
+def _count_lines(data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]) -> None:
     """Count lines and symbols.
 
     A bullet stands before white space. An ellipsis is `…` or three full stops or more in a row.
