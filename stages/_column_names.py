@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 
 from schemas.columns import Column, named_column
 from schemas.errors import Problem, RecipeError
-from schemas.types import ANY, BOOL, STRING, ListOf, Struct
+from schemas.types import ANY, BOOL, STRING, ListOf, Scalar, Struct
 from stages._column_expression import Expression, NotAnExpression
 from stages._column_kinds import Kind, read_expression
 from stages._texts import TextName, text_columns, texts_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TEXTS = frozenset(get_args(TextName))
+_SCALARS: dict[Scalar, Kind] = {ANY: "unknown", STRING: "text", BOOL: "truth"}
 
 
 def columns_named(expression: Expression) -> tuple[Column, ...]:
@@ -38,9 +39,7 @@ def _kind(name: str) -> Kind:
     kind = STRING if name in _TEXTS else named_column(name).type
     if isinstance(kind, ListOf | Struct):
         return "list" if isinstance(kind, ListOf) else "other"
-    if kind in (ANY, STRING, BOOL):
-        return {ANY: "unknown", STRING: "text", BOOL: "truth"}[kind]
-    return "number"
+    return _SCALARS.get(kind, "number")
 
 
 @lru_cache(maxsize=64)
