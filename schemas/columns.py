@@ -379,6 +379,12 @@ DSIR_LOGRATIO = Column(
 )
 DSIR_RANK = Column("dsir_rank", INT, "place among all rows by that and its noise, from 1")
 
+FINISH_REASON = Column(
+    "finish_reason", STRING, "how the answer ended, if the input says so", nullable=True
+)
+QUALITY_SCORE = Column("quality_score", FLOAT, "what the expression `by` of `quality_mix` came to")
+QUALITY_RANK = Column("quality_rank", INT, "place by that score among all rows; 1 is the highest")
+
 
 def named_column(name: str) -> Column:
     """The column of that name, whatever its type if it is none of ours but of a user's file."""

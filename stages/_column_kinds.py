@@ -4,7 +4,7 @@ len(text or list)        characters of a text, entries of a list
 words(text)              its words, as in `filter_rules`
 lower(text)              in lower case
 contains(text, "piece")  `starts_with`, `ends_with` alike; `matches(text, "pattern")` looks
-for a regular expression (RE2) anywhere
+                         for a regular expression (RE2) anywhere
 abs(x) log(x)            magnitude; natural logarithm
 min(x, y, ...) max(...)  least and greatest
 is_null(x)               whether the value is missing
@@ -83,6 +83,9 @@ def check_kinds(expression: Expression, wanted: Kind, kind_of: Callable[[str], K
     _Checker(expression.text, kind_of).need(expression.tree, wanted, "the whole")
 
 
+_LITERALS: dict[str, Kind] = {"number": "number", "text": "text", "truth": "truth"}
+
+
 @dataclass(frozen=True, slots=True)
 class _Checker:
     text: str
@@ -98,8 +101,8 @@ class _Checker:
         return NotAnExpression(reason, self.text, node.start)
 
     def kind(self, node: Node) -> Kind:
-        if node.kind in ("number", "text", "truth"):
-            return node.kind
+        if literal := _LITERALS.get(node.kind):
+            return literal
         if node.kind == "name":
             return self._column(node)
         if node.kind == "call":

@@ -173,7 +173,7 @@ class Overlap:
 
     def item(self, pair: int) -> Item:
         """The item of a pair."""
-        return self.benchmarks.items[self.pairs.item[pair]]
+        return self.benchmarks.items[int(self.pairs.item[pair])]
 
     def span(self, pair: int) -> str:
         """The text itself where the longest run is, the beginning of a long one."""
@@ -233,7 +233,8 @@ def _jaccard(overlap: Overlap, pair: int) -> str:
 
 
 def _short_item(overlap: Overlap, pair: int) -> str:
-    return f"all {overlap.item_words[pair]} words of {overlap.item(pair)}, shorter than an n-gram, stand in it"
+    item = f"{overlap.item(pair)}, shorter than an n-gram,"
+    return f"all {overlap.item_words[pair]} words of {item} stand in it"
 
 
 _RULES: dict[str, tuple[Callable[[Overlap], Any], Callable[[Overlap, int], str]]] = {

@@ -1,15 +1,15 @@
 """Drop rows that hold what benchmarks ask.
 
-An item is one text of a benchmark. Words are compared as runs of letters and digits, whatever their
-case, accents, punctuation and spacing; in the scripts of Chinese and Japanese each character is a
-word. An overlap is a run of words that stands in the row and in the item, of at least `ngram`
+An item is one text of a benchmark. Words are runs of letters and digits and are compared whatever
+their case, accents, punctuation and spacing; in the scripts of Chinese and Japanese each character
+is a word. An overlap is a run of words that stands in the row and in the item, of at least `ngram`
 words. A row is dropped by the first of these rules that it breaks:
 
     long_match   so many words in a row. 13 is what GPT-3's training data was filtered by (Brown et
                  al., 2020, arXiv 2005.14165, appendix C).
     item_share   share of one item's words that stand in overlaps. Llama 3 (2024, arXiv 2407.21783)
-                 measures it with 8-grams; Tulu 3 (Lambert et al., 2024, arXiv 2411.15124) takes more
-                 than half of them for contamination. PaLM (2022, arXiv 2204.02311) counts n-grams
+                 measures it with 8-grams; Tulu 3 (Lambert et al., 2024, arXiv 2411.15124) takes
+                 more than half for contamination. PaLM (2022, arXiv 2204.02311) counts n-grams
                  instead: 70 % of the 8-grams.
     row_share    share of the row's words that stand in overlaps with any item.
     jaccard      shared n-grams of row and item, of all different ones that either has: what MinHash

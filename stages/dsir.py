@@ -8,8 +8,8 @@ plus Gumbel noise are a sample without replacement in proportion to the weights;
 are the likeliest ones.
 
 A sum over n-grams grows with the length of a text, to both sides, and noise of some units decides
-between rows of like weight only. `normalise: length` ranks by the mean over n-grams instead; that is
-no importance weight any more, so there is no noise to go with it.
+between rows of like weight only. `normalise: length` ranks by the mean over n-grams instead; that
+is no importance weight any more, so there is no noise to go with it.
 
 The code's own choices are kept (10,000 buckets, smoothing of 1e-8, tokens that are runs of word
 characters or of punctuation, in lower case) but for these: accents do not count, and in the scripts

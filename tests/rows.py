@@ -18,6 +18,7 @@ from tests.support import given_table
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
+    "filter": {"where": "words(prompt) < 9 and not contains(prompt, '6')", "min_chars": 5},
     "judge": {"model": "policy"},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
     "decontaminate": {
@@ -31,6 +32,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "calibrate": {"labellers": ["judge"]},
     "consensus": {"labellers": ["judge"], "mode": "votes"},
     "respond": {"model": ["policy", "reference"], "n": 2},
+    "quality_mix": {"by": "margin * len(chosen)", "keep": 5},
     "reward": {"model": "policy"},
     "self_refine": {"model": "policy", "reference": "reference", "noisy_share": 0.5},
     "verify": {"mode": "answer"},
@@ -142,6 +144,7 @@ def example_row(i: int) -> dict[str, Any]:
         "gold_answers": [] if i == 6 else [f"{i}"],
         "constraints": [{"kind": "words", "arguments": '{"most": 6}'}],
         "checks": [],
+        "finish_reason": None,
         "raw_record": json.dumps({"prompt": f"What is number {i}?"}),
         "raw_place": f"a.jsonl:{i}",
         "raw_problem": "bad_record: no record" if i == 5 else None,

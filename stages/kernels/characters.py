@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SPACED = np.uint8(1)
 """Part of a word that runs on to the next character of another kind."""
@@ -33,7 +37,7 @@ def text_buffers(texts: pa.LargeStringArray) -> tuple[Offsets, Bytes]:
 
 
 @njit(cache=True, nogil=True)
-def character(data, at, end):  # type: ignore[no-untyped-def] # numba infers
+def character(data: Bytes, at: int, end: int) -> tuple[np.int64, int]:
     """Code point at a byte, and where the next one starts; U+FFFD for what is no UTF-8."""
     first = np.int64(data[at])
     if first < 0x80:
@@ -52,7 +56,7 @@ def character(data, at, end):  # type: ignore[no-untyped-def] # numba infers
 
 
 @njit(cache=True, nogil=True)
-def mixed(value):  # type: ignore[no-untyped-def] # numba infers
+def mixed(value: np.uint64) -> np.uint64:
     """A 64-bit hash spread over all its bits, as in SplitMix64."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -60,16 +64,16 @@ def mixed(value):  # type: ignore[no-untyped-def] # numba infers
 
 
 @njit(cache=True, nogil=True)
-def hashed(data, start, end):  # type: ignore[no-untyped-def] # numba infers
+def hashed(data: Bytes, start: int, end: int) -> np.uint64:
     """64-bit hash of some bytes (FNV-1a, mixed)."""
     value = np.uint64(0xCBF29CE484222325)
     for i in range(start, end):
         value = (value ^ np.uint64(data[i])) * np.uint64(0x100000001B3)
-    return mixed(value)
+    return np.uint64(mixed(value))
 
 
 @njit(cache=True, nogil=True)
-def next_word(data, at, end, kinds):  # type: ignore[no-untyped-def] # numba infers
+def next_word(data: Bytes, at: int, end: int, kinds: Kinds) -> tuple[int, int, int]:
     """Start, end and characters of the next word; its start is `end` where there is none."""
     while at < end:
         point, after = character(data, at, end)
@@ -90,7 +94,7 @@ def next_word(data, at, end, kinds):  # type: ignore[no-untyped-def] # numba inf
 
 
 @njit(cache=True, nogil=True)
-def count_words(offsets, data, kinds):  # type: ignore[no-untyped-def] # numba infers
+def count_words(offsets: Offsets, data: Bytes, kinds: Kinds) -> NDArray[np.int64]:
     """Words of each text, shape (n,)."""
     counts = np.zeros(len(offsets) - 1, dtype=np.int64)
     for text in range(len(counts)):

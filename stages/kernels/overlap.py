@@ -132,7 +132,7 @@ def _bitmap(keys: Hashes) -> Hashes:
 @njit(cache=True, nogil=True)
 def _may_hold(key: np.uint64, bitmap: Hashes, shift: np.uint64) -> bool:
     bit = key >> shift
-    return bitmap[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1) != np.uint64(0)
+    return bool(bitmap[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1))
 
 
 @njit(cache=True, nogil=True)
@@ -191,10 +191,7 @@ def _same_word(a: int, b: int, own: Words, theirs: Words) -> bool:
     length = own.starts[a + 1] - at
     if length != theirs.starts[b + 1] - there:
         return False
-    for k in range(length):
-        if own.codes[at + k] != theirs.codes[there + k]:
-            return False
-    return True
+    return np.array_equal(own.codes[at : at + length], theirs.codes[there : there + length])
 
 
 @njit(cache=True, nogil=True)

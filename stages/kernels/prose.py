@@ -65,9 +65,7 @@ def _counts(
 
 
 @njit(cache=True, nogil=True)
-def _count_words(
-    data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]
-) -> None:
+def _count_words(data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]) -> None:
     size, seen = 0, 0
     while at < end:
         point, at = character(data, at, end)
@@ -83,9 +81,7 @@ def _count_words(
 
 
 @njit(cache=True, nogil=True)
-def _count_lines(
-    data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]
-) -> None:
+def _count_lines(data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]) -> None:
     """Count lines and symbols.
 
     A bullet stands before white space. An ellipsis is `…` or three full stops or more in a row.
@@ -102,7 +98,7 @@ def _count_lines(
             size += 1
             trails = ellipsis or dots > 3
         elif size == 1:
-            bullet = (first == _BULLETS).any()
+            bullet = bool((np.int64(first) == _BULLETS).any())
         if size and (kinds[point] & BREAK or at == end):
             counts[LINES] += 1
             counts[BULLETS] += bullet
@@ -113,12 +109,13 @@ def _count_lines(
 @njit(cache=True, nogil=True)
 def _stop_words(
     data: Bytes, at: int, end: int, kinds: Kinds, stop_words: NDArray[np.uint64]
-) -> int:
+) -> np.int64:
+    """How many of the stop words occur."""
     seen = np.zeros(len(stop_words), np.bool_)
     while True:
         start, at, _ = next_word(data, at, end, kinds)
         if start == end:
-            return seen.sum()
+            return np.int64(seen.sum())
         word = hashed(data, start, at)
         for i in range(len(stop_words)):
             seen[i] |= stop_words[i] == word

@@ -25,10 +25,14 @@ N_SHARES = N_PIECES + LONGEST - SHORTEST + 1
 
 _LINE_FEED = 10
 
+Shares = NDArray[np.float64]
+Hashes = NDArray[np.uint64]
+Counts = NDArray[np.int64]
+
 
 def repeated_shares(
     texts: tuple[Offsets, Bytes], folded: tuple[Offsets, Bytes], kinds: Kinds, min_words: int
-) -> NDArray[np.float64]:
+) -> Shares:
     """Shares of each text that repeat, shape (n, N_SHARES), each in [0, 1].
 
     In order: lines, their characters, paragraphs, their characters; characters in the most
@@ -40,12 +44,19 @@ def repeated_shares(
         kinds: see `stages.kernels.characters`.
         min_words: texts of fewer words are not measured: all shares are 0.
     """
-    shares: NDArray[np.float64] = _shares(*texts, *folded, kinds, min_words)
+    shares: Shares = _shares(*texts, *folded, kinds, min_words)
     return shares
 
 
 @njit(cache=True, nogil=True)
-def _shares(offsets, data, folded_offsets, folded, kinds, min_words):  # type: ignore[no-untyped-def] # numba infers
+def _shares(
+    offsets: Offsets,
+    data: Bytes,
+    folded_offsets: Offsets,
+    folded: Bytes,
+    kinds: Kinds,
+    min_words: int,
+) -> Shares:
     shares = np.zeros((len(offsets) - 1, N_SHARES))
     for text in range(len(shares)):
         start, end = folded_offsets[text], folded_offsets[text + 1]
@@ -60,7 +71,7 @@ def _shares(offsets, data, folded_offsets, folded, kinds, min_words):  # type: i
 
 
 @njit(cache=True, nogil=True)
-def _words(data, at, end, kinds):  # type: ignore[no-untyped-def] # numba infers
+def _words(data: Bytes, at: int, end: int, kinds: Kinds) -> tuple[Hashes, Counts]:
     """Hash and characters of each word of a text."""
     room = 64
     hashes, sizes = np.empty(room, np.uint64), np.empty(room, np.int64)
@@ -78,7 +89,9 @@ def _words(data, at, end, kinds):  # type: ignore[no-untyped-def] # numba infers
 
 
 @njit(cache=True, nogil=True)
-def _piece_shares(data, start, end, kinds, least, shares):  # type: ignore[no-untyped-def] # numba infers
+def _piece_shares(
+    data: Bytes, start: int, end: int, kinds: Kinds, least: int, shares: Shares
+) -> None:
     """Shares of the lines (`least` 1) or paragraphs (2) that stood earlier, and their characters.
 
     White space around a piece is no part of it, and what is empty is no piece.
@@ -104,7 +117,9 @@ def _piece_shares(data, start, end, kinds, least, shares):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def _next_piece(data, at, end, kinds, least):  # type: ignore[no-untyped-def] # numba infers
+def _next_piece(
+    data: Bytes, at: int, end: int, kinds: Kinds, least: int
+) -> tuple[int, int, int, int]:
     """Start, end and characters of the next piece, and where to go on.
 
     A line ends at a line break, a paragraph where white space has two line feeds in it.
@@ -127,7 +142,7 @@ def _next_piece(data, at, end, kinds, least):  # type: ignore[no-untyped-def] # 
 
 
 @njit(cache=True, nogil=True)
-def _earliest(hashes):  # type: ignore[no-untyped-def] # numba infers
+def _earliest(hashes: Hashes) -> Counts:
     """For each hash, the place where it stood first; an open-addressing table."""
     slots = 4
     while slots < 2 * len(hashes):
@@ -145,7 +160,7 @@ def _earliest(hashes):  # type: ignore[no-untyped-def] # numba infers
 
 
 @njit(cache=True, nogil=True)
-def _ngram_shares(hashes, sizes, shares):  # type: ignore[no-untyped-def] # numba infers
+def _ngram_shares(hashes: Hashes, sizes: Counts, shares: Shares) -> None:
     """Shares of characters in the most frequent or in repeated n-grams; a word counts once."""
     total = sizes.sum()
     ngrams = hashes.copy()
@@ -161,12 +176,13 @@ def _ngram_shares(hashes, sizes, shares):  # type: ignore[no-untyped-def] # numb
 
 
 @njit(cache=True, nogil=True)
-def _later(earliest):  # type: ignore[no-untyped-def] # numba infers
+def _later(earliest: Counts) -> Counts:
+    """The places where a hash stands that stood before."""
     return np.flatnonzero(earliest != np.arange(len(earliest)))
 
 
 @njit(cache=True, nogil=True)
-def _top(earliest, sizes, n):  # type: ignore[no-untyped-def] # numba infers
+def _top(earliest: Counts, sizes: Counts, n: int) -> Counts:
     """Where the most frequent n-gram starts; the longest of equals, then the earliest.
 
     None where every n-gram occurs once.
@@ -183,7 +199,7 @@ def _top(earliest, sizes, n):  # type: ignore[no-untyped-def] # numba infers
 
 
 @njit(cache=True, nogil=True)
-def _covered(starts, sizes, n):  # type: ignore[no-untyped-def] # numba infers
+def _covered(starts: Counts, sizes: Counts, n: int) -> int:
     """Characters of the words that some n-gram covers."""
     covered, reached = 0, 0
     for start in starts:

@@ -97,7 +97,7 @@ class Words(NamedTuple):
 def kind_and_form(code: int, table: Codes) -> tuple[int, int]:
     """The kind of a character, and what it is folded to."""
     if code < _TABLE_SIZE:
-        entry = np.int64(table[code])
+        entry = int(table[code])
         return entry >> _KIND_SHIFT, entry & _CODE_MASK
     return (ALONE if code <= _LAST_HAN else PUNCTUATION), code
 
@@ -117,7 +117,7 @@ def word_hashes(data: Bytes, begin: int, end: int, table: Codes, out: Hashes) ->
         kind, form = kind_and_form(code, table)
         if kind == NOTHING:
             continue
-        if inside and (kind == LETTER or kind == MARK):
+        if inside and kind in (LETTER, MARK):
             hashed = extended(hashed, form)
             continue
         if inside:
@@ -184,7 +184,7 @@ def _split(
             if begun:
                 starts[n], source[n, 0] = n_codes, here
                 n += 1
-            if begun or (inside and (kind == LETTER or kind == MARK)):
+            if begun or (inside and kind in (LETTER, MARK)):
                 codes[n_codes], source[n - 1, 1] = form, at
                 n_codes += 1
             if kind != NOTHING:
