@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from stages.kernels.overlap import Index, Overlaps, Runs
+    from stages.kernels.ngram_index import Index
+    from stages.kernels.overlap import Overlaps, Runs
     from stages.kernels.words import Bytes, Places, Words
 
 _SHOWN = 300
@@ -58,11 +59,11 @@ class Finding:
 
 
 def index_items(items: Sequence[Item], n: int, in_a_piece: int) -> Benchmarks:
-    """Index items; see `stages.kernels.overlap.Index` for the numbers."""
+    """Index items; see `stages.kernels.ngram_index.Index` for the numbers."""
     import pyarrow as pa
 
     from stages.kernels.characters import text_buffers
-    from stages.kernels.overlap import build_index
+    from stages.kernels.ngram_index import build_index
     from stages.kernels.words import character_table, words_of_texts
 
     texts = [item.origin.text.encode("utf-8", "replace").decode() for item in items]
@@ -82,7 +83,7 @@ def findings(
     import numpy as np
 
     from stages.kernels.characters import text_buffers
-    from stages.kernels.overlap import candidates
+    from stages.kernels.ngram_index import candidates
     from stages.kernels.words import character_table
 
     offsets, data = text_buffers(texts)

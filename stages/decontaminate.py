@@ -54,8 +54,8 @@ class Benchmark(StageConfig):
     )
     fields: tuple[str, ...] = Field(
         min_length=1,
-        description="Fields whose texts are looked for, each on its own; a dot goes into a record "
-        "within, and of a list each text is an item.",
+        description="Fields whose texts are looked for, each on its own; of a list each text is an "
+        "item, and a dot goes into a record within, as in `turns.content`.",
     )
     format: FileFormat = Field(
         "auto", description="`auto` goes by the file's ending; `hf` asks Hugging Face's hub."

@@ -217,6 +217,17 @@ def test_pairs_and_several_benchmarks_are_searched() -> None:
     }
 
 
+def test_turns_of_a_conversation_are_items() -> None:
+    benchmark = {"name": "exam", "path": "x", "fields": ["turns.content"]}
+    turns = [{"content": "Hello."}, {"content": None}, {"content": QUESTION}]
+    context = FakeContext(given={"exam": given_table([{"turns": turns}])})
+    batch = clean(["hello", QUESTION, "good bye"], context, settings(benchmarks=[benchmark]))
+    assert [(r.row_id, r.code) for r in batch.rejects] == [("0", "short_item"), ("1", "long_match")]
+    twisted = FakeContext(given={"exam": given_table([{"turns": [{"contents": "x"}]}])})
+    with pytest.raises(InputError, match=r"a\.jsonl:1: no field `content`: .* mean `contents`"):
+        clean(["x"], twisted, settings(benchmarks=[benchmark]))
+
+
 def test_the_benchmarks_are_read_once() -> None:
     class Counting(FakeContext):
         asked = 0
@@ -241,6 +252,7 @@ def test_the_benchmarks_are_read_once() -> None:
     ("records", "says"),
     [
         ([{"questoin": "x"}], r"a\.jsonl:1: no field `question`: .*`questoin`; did you mean"),
+        ([{"question": [{"q": "x"}]}], "field `question` holds dict"),
         ([{"question": 3}], r"a\.jsonl:1: field `question` holds int; allowed are a text"),
         ([{"question": ["a", {}]}], "holds dict, str"),
         ([{"question": None}, {"question": " ?"}], "benchmark `exam`: no text in `question` of"),

@@ -6,16 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.kernels.characters import text_buffers
-from stages.kernels.overlap import (
-    Index,
-    build_index,
-    candidates,
-    common_runs,
-    n_covered,
-    n_ngrams,
-    n_shared,
-    overlaps,
-)
+from stages.kernels.ngram_index import Index, build_index, candidates
+from stages.kernels.overlap import common_runs, n_covered, n_ngrams, n_shared, overlaps
 from stages.kernels.words import Words, character_table, words_of_texts
 
 WORDS = st.lists(st.sampled_from("abc"), max_size=9)
