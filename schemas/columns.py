@@ -371,6 +371,19 @@ LABEL_DETAILS = (
 """What labels came from; gone once answers have been chosen by them."""
 
 EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the step `embed` names")
+DSIR_LOGRATIO = Column(
+    "dsir_logratio",
+    FLOAT,
+    "log of how much likelier the text's n-grams are in the target than in all rows; by n-gram "
+    "with `normalise: length`",
+)
+DSIR_RANK = Column("dsir_rank", INT, "place among all rows by that and its noise, from 1")
+
+FINISH_REASON = Column(
+    "finish_reason", STRING, "how the answer ended, if the input says so", nullable=True
+)
+QUALITY_SCORE = Column("quality_score", FLOAT, "what the expression `by` of `quality_mix` came to")
+QUALITY_RANK = Column("quality_rank", INT, "place by that score among all rows; 1 is the highest")
 
 FINGERPRINT = Column("fingerprint", ListOf(INT), "XXH64 of the normalised text under two seeds")
 SIGNATURE = Column("signature", ListOf(INT), "the MinHash signature of the text's n-grams")
