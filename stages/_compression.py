@@ -157,3 +157,5 @@ def sum_of_best(alignments: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         alignments = np.partition(alignments, -count, axis=1)[:, -count:]
     sums: NDArray[np.int64] = alignments.sum(axis=1)
     return sums
+
+

@@ -190,7 +190,9 @@ def count_match(length: int, distance: int, literals: Ints, distances: Ints) -> 
 
 
 @njit(cache=True, nogil=True)
-def end_block(fixed_bits: int, extra_bits: int, stored: int, bits: int, tables: Tables) -> int:
+def end_block(
+    fixed_bits: int, extra_bits: int, stored: int, bits: int, tables: Tables
+) -> int:
     """The bits of all up to the end of a block of `stored` bytes; -1 if these are gone.
 
     The tables of its counts are left as they are, but for the count of the block's end.
@@ -246,7 +248,9 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
             if candidate > base and before < MOST_MATCH and start - candidate <= FARTHEST:
                 most = min(ahead, MOST_MATCH)
                 limit = max(base, start - FARTHEST)
-                length, match = longest_match(data, start, most, before, candidate, limit, chain)
+                length, match = longest_match(
+                    data, start, most, before, candidate, limit, chain
+                )
                 if length == LEAST_MATCH and start - match > TOO_FAR:
                     length = LEAST_MATCH - 1
         if before >= LEAST_MATCH and length <= before:

@@ -114,7 +114,9 @@ def prepare_target(targets: Targets, which: int, tables: Tables) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _prepare_position(targets: Targets, low: int, data: Bytes, at: int, tables: Tables) -> None:
+def _prepare_position(
+    targets: Targets, low: int, data: Bytes, at: int, tables: Tables
+) -> None:
     place = hash_at(data, at)
     targets.hashes[low + at] = place
     # `chain` ends in 0 whether or not the position 0 is on it, so that one is tried last.
