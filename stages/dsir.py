@@ -25,8 +25,9 @@ Cost: linear in the text, no model.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -172,7 +173,7 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
         **_length_bias(sketches, weights, empty),
     }
     notes = keeping_notes(config.keep, len(sketches) - int(empty.sum()))
-    return Decision(decided, figures=figures, notes=notes)
+    return Decision(decided, figures=figures, notes=(*notes, *_distance_notes(figures)))
 
 
 def _ranked(
@@ -207,6 +208,15 @@ def _divergences(target: Places, rows: Places, kept: Places, config: Config) -> 
     return {"kl_all_rows": before, "kl_kept_rows": after, "kl_reduction": before - after}
 
 
+def _distance_notes(figures: Mapping[str, Any]) -> tuple[str, ...]:
+    if figures["kl_reduction"] >= 0:
+        return ()
+    return (
+        "the rows that stay are further from the target than all rows together: KL "
+        f"{figures['kl_kept_rows']:.4g} against {figures['kl_all_rows']:.4g} nats",
+    )
+
+
 def _length_bias(sketches: pa.Table, weights: Floats, empty: Mask) -> dict[str, float | None]:
     from stages.kernels.rank_correlation import rank_correlation
 
@@ -226,18 +236,17 @@ def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     gone = pc.invert(stays)
     texts = texts_of(batch.table.filter(gone), config.text).to_pylist()
     rows = decision.filter(gone).to_pylist()
-    rejects = tuple(_reject(row, text) for row, text in zip(rows, texts, strict=True))
+    what = "log importance weight" if config.normalise == "none" else "mean log ratio"
+    rejects = tuple(_reject(row, text, what) for row, text in zip(rows, texts, strict=True))
     return Batch(kept, rejects)
 
 
-def _reject(row: Row, text: str) -> Reject:
+def _reject(row: Row, text: str, what: str) -> Reject:
     value = row[DSIR_LOGRATIO.name]
     if value is None:
         return Reject(row[ROW_ID.name], "no_text", "its text has no word to weigh", text)
-    message = (
-        f"its log importance weight {value:.6g} has rank {row[DSIR_RANK.name]}, and `keep` takes "
-        f"{row[_LIMIT]}"
-    )
+    rank, limit = row[DSIR_RANK.name], row[_LIMIT]
+    message = f"its {what} {value:.6g} has rank {rank}, and `keep` takes {limit}"
     return Reject(row[ROW_ID.name], "not_selected", message, text)
 
 

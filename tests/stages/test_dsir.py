@@ -142,6 +142,12 @@ def test_what_is_kept_is_nearer_to_the_target() -> None:
     assert figures["kl_reduction"] > 0
 
 
+def test_a_choice_that_leads_away_from_the_target_is_said() -> None:
+    _, _, decision = selected([*TARGET, "x"], keep=1, noise=False)
+    assert decision.figures["kl_reduction"] < 0
+    assert "further from the target than all rows together" in decision.notes[0]
+
+
 def test_the_divergence_of_the_target_from_itself_is_zero() -> None:
     figures = selected(list(TARGET), keep=2)[2].figures
     assert (figures["kl_all_rows"], figures["kl_kept_rows"]) == (0, 0)
