@@ -22,7 +22,7 @@ from schemas.columns import ANSWER, MESSAGES, ROW_ID
 from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.stage import Decision
-from stages._importance import buckets_of, gumbel_noise
+from stages._importance import gumbel_noise
 from stages.dsir import STAGE, Config
 from tests.support import FakeContext, given_table, run_pass
 
@@ -106,19 +106,6 @@ def test_weights_are_those_of_counting_every_ngram(texts: list[str], target: lis
     _, _, decision = selected(texts, target, noise=False, buckets=1 << 16)
     weights = decision.rows.column("dsir_logratio").to_pylist()
     assert weights == pytest.approx(by_hand(texts, target, 1e-8), rel=1e-9, abs=1e-9)
-
-
-@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=30))
-def test_tokens_are_those_of_wordpunct(text: str) -> None:
-    def buckets(some: str) -> list[int]:
-        listed: list[int] = buckets_of(pa.array([some], type=pa.large_string()), 1 << 16)[0].as_py()
-        return listed
-
-    tokens = tokens_of(text)
-    expected = [buckets(token)[0] for token in tokens]
-    assert [b for k, b in enumerate(buckets(text)) if k == 0 or k % 2] == expected
-    assert buckets(text) == buckets(" ".join(tokens))
-    assert len(buckets(text)) == max(2 * len(tokens) - 1, 0)
 
 
 def test_the_likeliest_rows_stay_and_the_others_say_why() -> None:
