@@ -36,7 +36,7 @@ from schemas.columns import DSIR_LOGRATIO, DSIR_RANK, ROW_ID
 from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.stage import DatasetPass, Decision, Location, PassContext, Records, Stage, StageConfig
-from stages._given_texts import FileFormat, given_texts
+from stages._given_texts import FileFormat, given_texts, usual_field
 from stages._importance import (
     bucket_log_ratio,
     buckets_of,
@@ -69,11 +69,13 @@ class Config(StageConfig):
         description="File with texts like those that are wanted. Relative paths start from the "
         "recipe's folder."
     )
-    target_fields: tuple[str, ...] = Field(
-        ("text",), min_length=1, description="Fields of the target that hold its texts."
-    )
-    target_format: FileFormat = Field(
-        "auto", description="`auto` goes by the file's ending; `hf` asks Hugging Face's hub."
+    target_format: FileFormat = Field("auto", description="`auto` goes by the file's ending.")
+    target_field: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the field with its texts; if not set, the first of text, prompt, "
+        "instruction, question, query, completion, response, output, answer that the first record "
+        "has.",
     )
     keep: Keep = Field(description=KEEP)
     text: Texts = Field(
@@ -140,16 +142,16 @@ def _target_counts(config: Config, context: PassContext) -> Places:
 def _count_target(config: Config, context: PassContext) -> Places:
     import pyarrow as pa
 
-    given = given_texts(context.given("target"), config.target_fields, "the target")
+    records = context.given("target")
+    if not len(records):
+        raise InputError("The target file has no records; it needs one text at least.")
+    field = config.target_field or usual_field(records)
+    given = given_texts(records, (field,), "the target")
     texts = [one.text.encode("utf-8", "replace").decode() for one in given]
     array = pa.array(texts, type=pa.large_string())
     target = counts(pa.chunked_array([buckets_of(array, config.buckets)]), config.buckets)
     if not target.sum():
-        fields = ", ".join(f"`{field}`" for field in config.target_fields)
-        raise InputError(
-            f"the target has no text in {fields} of any record; name the fields that have it with "
-            "`target_fields`"
-        )
+        raise InputError(f"The target file has no text: `{field}` has no word in any record.")
     return target
 
 

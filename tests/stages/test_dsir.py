@@ -247,15 +247,25 @@ def test_other_texts_of_a_row() -> None:
 @pytest.mark.parametrize(
     ("records", "says"),
     [
-        ([{"prompt": "x"}], r"a\.jsonl:1: no field `text`: the record has `prompt`"),
-        ([{"text": None}, {"text": " "}], "the target has no text in `text` of any record"),
-        ([], "the target has no text"),
+        ([{"body": "x"}], r"a\.jsonl:1: none of the fields text, prompt.* which has `body`: say"),
+        ([{"text": "x"}, {"texts": "x"}], r"a\.jsonl:2: no field `text`: .* mean `texts`"),
+        ([{"text": None}, {"text": " "}], "no text: `text` has no word in any record"),
+        ([], "The target file has no records"),
     ],
 )
 def test_a_target_of_no_use_is_refused(records: list[Any], says: str) -> None:
     context = FakeContext(given={"target": given_table(records)})
     with pytest.raises(InputError, match=says):
         run_pass(STAGE, settings(), [table_of(["x"])], context)
+
+
+def test_the_targets_field_is_found_or_named() -> None:
+    given = {"target": given_table([{"question": TARGET[0], "body": "a poem"}])}
+    table = table_of(["a poem", TARGET[0]])
+    for field, chosen in ((None, 1), ("body", 0)):
+        config = settings(keep=1, noise=False, target_field=field)
+        (batch,), _ = run_pass(STAGE, config, [table], FakeContext(given=given))
+        assert [row["row_id"] for row in batch.rows] == [digest("row", chosen)]
 
 
 def test_a_row_of_ten_megabytes_and_a_surrogate_in_the_target() -> None:
