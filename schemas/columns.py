@@ -379,6 +379,7 @@ def named_column(name: str) -> Column:
     named = [column for column in ours if column.name == name]
     return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)
 
+
 ZIPFIT_SCORE = Column(
     "zipfit_score", FLOAT, "how well the text compresses together with the targets; 1 is best"
 )

@@ -132,7 +132,7 @@ def new_parse(tables: Tables) -> Parse:
 
 @njit(cache=True, nogil=True)
 def hash_at(data: Bytes, at: int) -> int:
-    """zlib's hash of three bytes; equal hashes and first two bytes mean equal third ones."""
+    """Zlib's hash of three bytes; equal hashes and first two bytes mean equal third ones."""
     first, second, third = np.int64(data[at]), np.int64(data[at + 1]), np.int64(data[at + 2])
     return ((first << 10) ^ (second << 5) ^ third) & (HASHES - 1)
 
@@ -190,9 +190,7 @@ def count_match(length: int, distance: int, literals: Ints, distances: Ints) -> 
 
 
 @njit(cache=True, nogil=True)
-def end_block(
-    fixed_bits: int, extra_bits: int, stored: int, bits: int, tables: Tables
-) -> int:
+def end_block(fixed_bits: int, extra_bits: int, stored: int, bits: int, tables: Tables) -> int:
     """The bits of all up to the end of a block of `stored` bytes; -1 if these are gone.
 
     The tables of its counts are left as they are, but for the count of the block's end.
@@ -201,7 +199,7 @@ def end_block(
     own = dynamic_bits(tables.literals, tables.distances, tables.trees) + extra_bits
     fixed = fixed_bits + 7 + extra_bits
     own_bytes, fixed_bytes = (own + 3 + 7) >> 3, (fixed + 3 + 7) >> 3
-    if 0 <= stored and stored + 4 <= min(own_bytes, fixed_bytes):
+    if stored >= 0 and stored + 4 <= min(own_bytes, fixed_bytes):
         return ((bits + 3 + 7) >> 3 << 3) + 32 + 8 * stored
     return bits + 3 + (fixed if fixed_bytes <= own_bytes else own)
 
@@ -248,9 +246,7 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
             if candidate > base and before < MOST_MATCH and start - candidate <= FARTHEST:
                 most = min(ahead, MOST_MATCH)
                 limit = max(base, start - FARTHEST)
-                length, match = longest_match(
-                    data, start, most, before, candidate, limit, chain
-                )
+                length, match = longest_match(data, start, most, before, candidate, limit, chain)
                 if length == LEAST_MATCH and start - match > TOO_FAR:
                     length = LEAST_MATCH - 1
         if before >= LEAST_MATCH and length <= before:

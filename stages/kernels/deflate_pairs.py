@@ -14,13 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stages.kernels.deflate import (
     BLOCK_SYMBOLS,
     FARTHEST,
     GZIP_BYTES,
-    HASHES,
     LEAST_AHEAD,
     LEAST_MATCH,
     MOST_MATCH,
@@ -114,9 +112,7 @@ def prepare_target(targets: Targets, which: int, tables: Tables) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _prepare_position(
-    targets: Targets, low: int, data: Bytes, at: int, tables: Tables
-) -> None:
+def _prepare_position(targets: Targets, low: int, data: Bytes, at: int, tables: Tables) -> None:
     place = hash_at(data, at)
     targets.hashes[low + at] = place
     # `chain` ends in 0 whether or not the position 0 is on it, so that one is tried last.
