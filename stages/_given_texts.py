@@ -32,7 +32,7 @@ class GivenText(NamedTuple):
 def given_texts(records: pa.Table, fields: Sequence[str], what: str) -> Iterator[GivenText]:
     """The texts of the named fields of each record, in order; of a list those of its entries.
 
-    A dot goes into a record within: `choices.text`. Null is no text.
+    A dot goes into a record within, or into each of a list: `turns.content`. Null is no text.
 
     Args:
         records: RAW_RECORD, RAW_PLACE and RAW_PROBLEM, as the runner reads them.
@@ -56,23 +56,26 @@ def given_texts(records: pa.Table, fields: Sequence[str], what: str) -> Iterator
             yield from (GivenText(place, field, text) for text in texts)
 
 
-def _value(record: Any, field: str) -> Any:
-    value = record
-    for name in field.split("."):
-        if not isinstance(value, dict) or name not in value:
-            names = list(value) if isinstance(value, dict) else []
-            near = difflib.get_close_matches(name, names, n=1)
-            has = ", ".join(f"`{one}`" for one in names) or "no fields there"
-            advice = f"; did you mean `{near[0]}`?" if near else ""
-            raise ValueError(f"no field `{field}`: the record has {has}{advice}")
-        value = value[name]
-    return value
+def _value(value: Any, field: str) -> Any:
+    """What stands in a field, in those of each entry if there is a list on the way."""
+    name, _, inner = field.partition(".")
+    if isinstance(value, list):
+        return [one for entry in value for one in _listed(_value(entry, field))]
+    if not isinstance(value, dict) or name not in value:
+        names = list(value) if isinstance(value, dict) else []
+        near = difflib.get_close_matches(name, names, n=1)
+        has = ", ".join(f"`{one}`" for one in names) or "no fields there"
+        advice = f"; did you mean `{near[0]}`?" if near else ""
+        raise ValueError(f"no field `{field}`: the record has {has}{advice}")
+    return _value(value[name], inner) if inner else value[name]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _texts(value: Any, field: str) -> list[str]:
-    if value is None:
-        return []
-    values = value if isinstance(value, list) else [value]
+    values = [one for one in _listed(value) if one is not None]
     if all(isinstance(one, str) for one in values):
         return values
     kinds = ", ".join(sorted({type(one).__name__ for one in values}))

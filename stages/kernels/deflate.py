@@ -97,14 +97,16 @@ class Tables(NamedTuple):
     """The memory of one thread.
 
     Attributes:
-        head: the newest position with a hash, 0 for none; shape (32768,).
+        head: the newest linked position with a hash, 0 for none; shape (32768,).
         chain: the position with the same hash before this one; one for each byte.
+        places: how far down its chain a position is, for who wants to know; one for each byte.
         literals, distances: how often each code occurs in the current block.
         trees: see there.
     """
 
     head: Places
     chain: Places
+    places: Places
     literals: Ints
     distances: Ints
     trees: Trees
@@ -116,6 +118,7 @@ def new_tables(n_bytes: int) -> Tables:
     return Tables(
         np.zeros(HASHES, np.int32),
         np.zeros(n_bytes + 1, np.int32),
+        np.zeros(n_bytes + 1, np.int32),
         np.zeros(LITERAL_CODES, np.int64),
         np.zeros(DISTANCE_CODES, np.int64),
         new_trees(),
@@ -124,7 +127,7 @@ def new_tables(n_bytes: int) -> Tables:
 
 @njit(cache=True, nogil=True)
 def new_parse(tables: Tables) -> Parse:
-    """The start of a parse; `tables.head` has to be empty."""
+    """The start of a parse."""
     tables.literals[:] = 0
     tables.distances[:] = 0
     return Parse(0, LEAST_MATCH - 1, 0, False, 0, 0, 0, 0, 0, 0)
@@ -135,6 +138,27 @@ def hash_at(data: Bytes, at: int) -> int:
     """Zlib's hash of three bytes; equal hashes and first two bytes mean equal third ones."""
     first, second, third = np.int64(data[at]), np.int64(data[at + 1]), np.int64(data[at + 2])
     return ((first << 10) ^ (second << 5) ^ third) & (HASHES - 1)
+
+
+@njit(cache=True, nogil=True)
+def link(data: Bytes, start: int, end: int, tables: Tables) -> None:
+    """Chain the strings of three bytes from `start` on to earlier ones with the same hash.
+
+    zlib does this as it goes, and passes none over, so the chains do not depend on the parse.
+    """
+    head, chain = tables.head, tables.chain
+    for at in range(start, end - LEAST_MATCH + 1):
+        place = hash_at(data, at)
+        chain[at] = head[place]
+        head[place] = at
+
+
+@njit(cache=True, nogil=True)
+def unlink(data: Bytes, start: int, end: int, tables: Tables) -> None:
+    """Undo `link`: `head` is as before; `chain` keeps what it has."""
+    head, chain = tables.head, tables.chain
+    for at in range(end - LEAST_MATCH, start - 1, -1):
+        head[hash_at(data, at)] = chain[at]
 
 
 @njit(cache=True, nogil=True)
@@ -223,11 +247,11 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
     Args:
         parse: where to go on; `tables` as the steps before left them.
         data: the bytes.
-        end: how many there are; what lies behind is never looked at.
+        end: how many there are, all linked; what lies behind is never looked at.
         stop: no step starts here or later; `end` for all.
-        tables: changed.
+        tables: the counts of the block are changed.
     """
-    head, chain = tables.head, tables.chain
+    chain = tables.chain
     literals, distances = tables.literals, tables.distances
     start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits = parse
     while start < min(end, stop):
@@ -239,10 +263,7 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
         before, before_match = length, match
         length = LEAST_MATCH - 1
         if ahead >= LEAST_MATCH:
-            place = hash_at(data, start)
-            candidate = head[place]
-            chain[start] = candidate
-            head[place] = start
+            candidate = chain[start]
             if candidate > base and before < MOST_MATCH and start - candidate <= FARTHEST:
                 most = min(ahead, MOST_MATCH)
                 limit = max(base, start - FARTHEST)
@@ -251,10 +272,6 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
                     length = LEAST_MATCH - 1
         if before >= LEAST_MATCH and length <= before:
             fixed, extra = count_match(before, start - 1 - before_match, literals, distances)
-            for at in range(start + 1, min(start - 1 + before, end - 2)):
-                place = hash_at(data, at)
-                chain[at] = head[place]
-                head[place] = at
             start += before - 1
             length, pending = LEAST_MATCH - 1, False
             cut = start
@@ -291,15 +308,9 @@ def finish(parse: Parse, data: Bytes, end: int, tables: Tables) -> int:
 
 
 @njit(cache=True, nogil=True)
-def forget(data: Bytes, start: int, end: int, tables: Tables) -> None:
-    """Take the strings from `start` on out of the hash table, as if they had never been seen."""
-    for at in range(end - LEAST_MATCH, start - 1, -1):
-        tables.head[hash_at(data, at)] = tables.chain[at]
-
-
-@njit(cache=True, nogil=True)
 def gzip_size(data: Bytes) -> int:
     """`len(gzip.compress(data, 9))` for the bytes of an array of shape (n,)."""
     own, end = data.copy(), len(data)  # may be written, as elsewhere: another type to Numba
     tables = new_tables(end)
+    link(own, 0, end, tables)
     return finish(advance(new_parse(tables), own, end, end, tables), own, end, tables)
