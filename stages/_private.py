@@ -124,9 +124,10 @@ def _phones(text: str, regions: tuple[str, ...]) -> Iterator[str]:
 
 
 def _addresses(text: str) -> Iterator[str]:
-    for found in _all("ip", text):
+    for match in _all("ip", text):
+        found = match.rstrip(":.")
         try:
-            address = ipaddress.ip_address(found.rstrip(":."))
+            address = ipaddress.ip_address(found)
         except ValueError:
             continue
         if address.is_global:

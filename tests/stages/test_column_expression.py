@@ -98,7 +98,7 @@ def test_names_come_once_and_in_their_order() -> None:
 
 
 PIECES = st.sampled_from(
-    "a b_1 `c d` 1 2.5 'x' \"y\" true and or not in == != < <= > >= + - * / ( ) [ ] , len min =".split()
+    ["a", "b_1", "`c", "d`", "1", "2.5", "'x'", '"y"', "true", "and", "or", "not", "in", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "(", ")", "[", "]", ",", "len", "min", "="]
 )
 
 

@@ -27,7 +27,9 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.table({name: pa.array([row[name] for row in rows], t) for name, t in columns.items()})
 
 
-def row(row_id: str, good: float | None, topic: str | None = "a", text: str = "x") -> dict[str, Any]:
+def row(
+    row_id: str, good: float | None, topic: str | None = "a", text: str = "x"
+) -> dict[str, Any]:
     return {"row_id": row_id, "good": good, "topic": topic, "answer": text}
 
 
@@ -120,7 +122,9 @@ def test_more_than_there_are_are_all_kept_and_it_is_said() -> None:
 
 def test_the_correlation_with_length_is_always_told() -> None:
     longer = [row(f"{i}", float(i), text="x" * (i + 1)) for i in range(5)]
-    assert mix([longer], by="good", keep=2)[1].figures["length_rank_correlation"] == pytest.approx(1)
+    assert mix([longer], by="good", keep=2)[1].figures["length_rank_correlation"] == pytest.approx(
+        1
+    )
     assert mix([longer], by="-good", keep=2)[1].figures["length_rank_correlation"] == pytest.approx(
         -1
     )
@@ -138,7 +142,9 @@ def test_one_row_and_none() -> None:
 
 
 ANY_ROWS = st.lists(
-    st.tuples(st.one_of(st.none(), st.integers(-2, 2).map(float)), st.sampled_from(["a", "b", None])),
+    st.tuples(
+        st.one_of(st.none(), st.integers(-2, 2).map(float)), st.sampled_from(["a", "b", None])
+    ),
     max_size=12,
 ).map(lambda pairs: [row(f"{i:02}", *pair) for i, pair in enumerate(pairs)])
 SETTINGS = st.sampled_from(
