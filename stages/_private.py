@@ -39,8 +39,13 @@ _PATTERNS: dict[PersonalKind, str] = {
 `std::move` would be one."""
 _RESERVED = re.compile(r"(?:^|[@.])(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)$")
 """Domains that belong to nobody (RFC 2606)."""
-_CARD = re.compile(r"3[4-7]|30|4|5[1-5]|6(?:011|4|5|2)|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)")
-"""How the numbers of card schemes begin (ISO/IEC 7812)."""
+_CARD = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}"
+    r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
+    r"|6(?:011|5\d\d|4[4-9]\d|2\d\d)\d{12}"
+)
+"""First digits and lengths of the numbers of card schemes (ISO/IEC 7812): Visa, American Express,
+Diners Club, Mastercard, Discover and UnionPay."""
 _LOOK_AROUND = re.compile(r"\(\?<?[=!](?:[^()\\]|\\.)*\)")
 _LONG_REPEAT = re.compile(r"\{(\d+),\d{4,}\}")
 
@@ -137,7 +142,7 @@ def _addresses(text: str) -> Iterator[str]:
 def _cards(text: str) -> Iterator[str]:
     for found in _all("card", text):
         digits = re.sub(r"[ \-]", "", found)
-        if _CARD.match(digits) and _keeps_luhn(digits):
+        if _CARD.fullmatch(digits) and _keeps_luhn(digits):
             yield found
 
 

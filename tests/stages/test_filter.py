@@ -243,7 +243,7 @@ def test_settings_are_checked(rules: dict[str, Any], reason: str) -> None:
 
 
 def test_a_column_of_a_type_that_does_not_fit_is_an_error_of_the_recipe() -> None:
-    with pytest.raises(RecipeError, match="stages.test.where") as caught:
+    with pytest.raises(RecipeError, match=r"stages\.test\.where") as caught:
         run([{"answer": "a", "size": "big"}], where="size > 2")
     assert "what `>` works on must be a number and is a text" in str(caught.value)
 
