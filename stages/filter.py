@@ -18,8 +18,9 @@ before they are labelled or paired. No rule is on unless it is set; each of the 
 A condition such as `margin >= 0.2 and len(chosen) < 4 * len(rejected)` is made of numbers, texts in
 quotes, `true`, `false` and names of columns, of which `prompt`, `conversation` and `system` are the
 texts of the prompt; of `and or not`, `== != < <= > >=`, `in ['a', 'b']`, `+ - * /` and brackets; of
-`len(text or list)`, `words(text)`, `lower(text)`, `contains(text, 'x')`, `starts_with`, `ends_with`,
-`matches(text, 'regular expression')`, `abs(x)`, `log(x)`, `min(x, y)`, `max(x, y)`, `is_null(x)`.
+`len(text or list)`, `words(text)`, `lower(text)`, `contains(text, 'x')`, `starts_with(text, 'x')`,
+`ends_with(text, 'x')`, `matches(text, 'pattern of RE2')`, `abs(x)`, `log(x)`, `min(x, y, ...)`,
+`max(x, y, ...)`, `is_null(x)`.
 What is computed from a value that is missing is missing, as in SQL; so is a number that is not
 finite, such as that of a division by 0. A row of which the condition is unknown is dropped.
 
