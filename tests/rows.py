@@ -18,12 +18,20 @@ from tests.support import given_table
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
+    "isa": {"keep": 0.5},
     "filter": {"where": "words(prompt) < 9 and not contains(prompt, '6')", "min_chars": 5},
     "judge": {"model": "policy"},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
+    "decontaminate": {
+        "benchmarks": [{"name": "benchmark", "path": "b.jsonl", "fields": ["text"]}],
+        "ngram": 4,
+        "long_match": 4,
+    },
+    "dsir": {"target": "t.jsonl", "keep": 0.5},
     "logit": {"model": "policy", "reference": "reference"},
     "magpie": {"model": "policy", "rows": 8, "turns": 2},
     "calibrate": {"labellers": ["judge"]},
+    "diversity": {"keep": 3},
     "consensus": {"labellers": ["judge"], "mode": "votes"},
     "respond": {"model": ["policy", "reference"], "n": 2},
     "quality_mix": {"by": "margin * len(chosen)", "keep": 5},
@@ -116,6 +124,7 @@ def example_row(i: int) -> dict[str, Any]:
         ],
         "self_samples": [{"response_id": ids[1], "text": "An answer.", "model": "policy:scripted"}],
         "embedding": [float(i % 3), 1.0, 0.5],
+        "embedding_rejected": [float(i % 2), 0.5, 1.0],
         "answer": f"An answer to number {i}.",
         "label": i % 2 == 0,
         "score": 0.9,
