@@ -96,7 +96,6 @@ class Config(StageConfig):
     )
     stop_words: tuple[str, ...] = Field(
         STOP_WORDS,
-        max_length=63,
         description="With `prose`: a text must have two of these; `[]` for other languages.",
     )
     measured_from_words: int = Field(
