@@ -18,6 +18,7 @@ from tests.support import given_table
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
+    "deita": {"model": "policy", "keep": 0.5},
     "isa": {"keep": 0.5},
     "judge": {"model": "policy"},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
