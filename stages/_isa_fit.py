@@ -48,8 +48,8 @@ def fitted(
     )
     mixture = fit_mixture(points, settings, seed)
     likelihoods = unit_likelihoods(mixture, columns, places)
-    pooling = "mean" if config.pair == "mean" else "max"
-    return Fit(mixture, len(sample), score_rows(likelihoods, config.mode, pooling))
+    scores = score_rows(likelihoods, config.mode, "mean" if config.pair == "mean" else "max")
+    return Fit(mixture, len(sample), scores)
 
 
 def report(

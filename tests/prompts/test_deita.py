@@ -7,7 +7,7 @@ def test_a_grade_is_the_mean_of_six_digits() -> None:
     question = complexity("Sort a list.")
     assert question.labels == ("1", "2", "3", "4", "5", "6")
     assert question.expected([0.1] * 6) == pytest.approx((3.5,))
-    assert question.expected([0, 0, 0, 0, 0, 0.2]) == (6.0,)
+    assert question.expected([0, 0, 0, 0, 0, 0.2]) == pytest.approx((6.0,))
 
 
 def test_the_texts_show_what_is_graded_and_end_on_the_scale() -> None:
