@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pipeline.engines.plain_chat import PlainChat
 from pipeline.engines.scripted import ScriptedGenerator
-from schemas.models import ChatFormat, Generator, HiddenReader, Model, Rewarder
+from schemas.models import ChatFormat, Embedder, Generator, HiddenReader, Model, Rewarder
 
 __all__ = ["QUICKSTART", "FakeContext", "PlainChat", "run_recipe"]
 
@@ -40,6 +40,9 @@ class FakeContext:
 
     def rewarder(self, role: str) -> Rewarder:
         return cast(Rewarder, self._models[role])
+
+    def embedder(self, role: str) -> Embedder:
+        return cast(Embedder, self._models[role])
 
     def chat(self, role: str) -> ChatFormat:
         return self._chat

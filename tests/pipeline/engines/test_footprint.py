@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.engines.bundled import ALIASES, gguf_path
+from pipeline.engines.bundled import ALIASES, packaged_path
 from pipeline.engines.footprint import Footprint, attention_heads, footprint, window_bytes
 from schemas.errors import InputError
 from schemas.recipe import ModelPlacement
@@ -157,7 +157,7 @@ def test_what_is_said_of_the_bundled_model_is_in_its_file() -> None:
     gguf = pytest.importorskip("gguf")
     bundled = ALIASES[ALIAS]
     try:
-        path = gguf_path(bundled)
+        path = packaged_path(bundled)
     except InputError as error:
         pytest.skip(str(error))
     reader = gguf.GGUFReader(path)
