@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.types import BOOL, FLOAT, INT, STRING, Field, ListOf, Struct, Type
+from schemas.types import ANY, BOOL, FLOAT, INT, STRING, Field, ListOf, Struct, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,3 +369,12 @@ LABEL_DETAILS = (
     VERDICTS,
 )
 """What labels came from; gone once answers have been chosen by them."""
+
+EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the step `embed` names")
+
+
+def named_column(name: str) -> Column:
+    """The column of that name, whatever its type if it is none of ours but of a user's file."""
+    ours = (value for value in globals().values() if isinstance(value, Column))
+    named = [column for column in ours if column.name == name]
+    return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)

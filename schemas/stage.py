@@ -16,15 +16,18 @@ Contract, enforced by the runner on every part:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.batch import Batch
 from schemas.columns import Column
 from schemas.models import Capability, ChatFormat, Embedder, Generator, HiddenReader, Rewarder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class StageConfig(BaseModel):
@@ -138,8 +141,23 @@ class Records:
 Feed = Positions | Records
 
 
-class Context(Protocol):
-    """What the runner hands to a stage. Every method is deterministic in its arguments."""
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Parquet or Arrow files that are handed over as the table that they hold.
+
+    Attributes:
+        path: a file, a glob or a folder.
+    """
+
+    path: str
+
+
+Given = Records | Tables
+"""A file that a stage needs beside its rows: a benchmark, a target, an index."""
+
+
+class Surroundings(Protocol):
+    """What the runner hands to every function of a stage that asks for it."""
 
     @property
     def stage(self) -> str:
@@ -150,6 +168,18 @@ class Context(Protocol):
     def recipe_seed(self) -> int:
         """The recipe's seed."""
         ...
+
+    def given(self, name: str) -> pa.Table:
+        """A file of `Stage.given`: for `Records` RAW_RECORD, RAW_PLACE and RAW_PROBLEM."""
+        ...
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes, made once in a process for all parts of the step."""
+        ...
+
+
+class Context(Surroundings, Protocol):
+    """What the runner hands to `run`. Every method is deterministic in its arguments."""
 
     def model(self, role: str) -> Generator:
         """The loaded model of a role that the stage declared in `needs`."""
@@ -176,24 +206,60 @@ class Context(Protocol):
         ...
 
 
+class PassContext(Surroundings, Protocol):
+    """What the runner hands to the functions of a dataset pass."""
+
+    @property
+    def before(self) -> pa.Table | None:
+        """The rows of the decision before, in a pass that decides in rounds; None in the first.
+
+        To `sketch` those of its part, to `decide` all.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a dataset pass makes of all sketches together.
+
+    Attributes:
+        rows: one row for each row of the sketches, in their order: `row_id`, and what `apply` or
+            the next round's `sketch` must know of it.
+        again: sketch and decide once more, each part with its rows of this decision.
+        figures: what manifest and report say of it: short names, JSON values.
+        notes: sentences for the user, such as that fewer rows came than were asked for.
+    """
+
+    rows: pa.Table
+    again: bool = False
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetPass(Generic[C]):
     """The part of a stage that must see the whole dataset, in a form that streams.
 
-    `sketch` turns one part into something small; `decide` sees all sketches, in part order, and
-    must give the same decision for any order and any split into parts (a total tie-break);
-    `apply` carries the decision out on one part and accounts for each row like `run`.
-    Sketches and decisions must be picklable.
+    `sketch` makes of each row of a part one small row, in the same order and with its `row_id`;
+    `decide` sees those of all parts as one table, which may be larger than memory (it is mapped
+    from disk); `apply` carries the decision out on one part and accounts for each row like `run`.
+    The decision on a row must be the same for any order of the rows and any split into parts: a
+    total tie-break, and seeds from the recipe's.
     """
 
-    sketch: Callable[[Batch, C], Any]
-    decide: Callable[[Sequence[Any], C], Any]
-    apply: Callable[[Batch, C, Any], Batch]
+    sketch: Callable[[Batch, C, PassContext], pa.Table]
+    decide: Callable[[pa.Table, C, PassContext], Decision]
+    apply: Callable[[Batch, pa.Table, C], Batch]
 
 
 def no_needs(config: Any) -> tuple[Need, ...]:
     """A stage that uses no model."""
     return ()
+
+
+def nothing_given(config: Any) -> Mapping[str, Given]:
+    """A stage that needs no files beside its rows."""
+    return {}
 
 
 def no_prompts(config: Any) -> tuple[str, ...]:
@@ -210,7 +276,9 @@ class Stage(Generic[C]):
         version: raised when the same Config would give other rows; part of the key.
         summary: one line for the table of stages.
         config: the Config class.
-        run: rows in, rows and rejects out.
+        run: rows in, rows and rejects out; None for a stage that has a dataset pass alone. Of that
+            one `apply` does what `run` does: it sees the columns that the stage reads and returns
+            `row_id` and those that it writes.
         effect: what it does to the set of rows.
         reads: columns it needs.
         writes: columns it makes.
@@ -219,18 +287,20 @@ class Stage(Generic[C]):
         optional: list or nullable columns it looks at if some stage before made them; else the
             runner supplies empty lists or nulls.
         drops: columns of the input that its output no longer has.
-        dataset_pass: a second pass over all parts, after `run`; its presence makes the stage's
-            scope `dataset`.
+        dataset_pass: a pass over all parts, after `run` if there is one, whose columns `apply`
+            then may change but not add to; its presence makes the stage's scope `dataset`.
         feed: for sources, what the runner must supply.
+        given: the files it needs beside its rows, by a name of its own, given its Config.
         needs: the models it uses, given its Config.
         prompts: names of the prompt texts it uses (`prompts/text/<name>.j2`); hashed in the key.
+        fitted: this record as it is for a Config, where its columns depend on that.
     """
 
     name: str
     version: int
     summary: str
     config: type[C]
-    run: Callable[[Batch, C, Context], Batch]
+    run: Callable[[Batch, C, Context], Batch] | None
     effect: Effect
     reads: tuple[Column, ...] = ()
     writes: tuple[Column, ...] = ()
@@ -239,10 +309,16 @@ class Stage(Generic[C]):
     drops: tuple[Column, ...] = ()
     dataset_pass: DatasetPass[C] | None = None
     feed: Callable[[C], Feed] | None = None
+    given: Callable[[C], Mapping[str, Given]] = field(default=nothing_given)
     needs: Callable[[C], tuple[Need, ...]] = field(default=no_needs)
     prompts: Callable[[C], tuple[str, ...]] = field(default=no_prompts)
+    fitted: Callable[[C], Stage[C]] | None = None
 
     @property
     def scope(self) -> Scope:
         """`dataset` if some result depends on other rows, else `row`."""
         return "row" if self.dataset_pass is None else "dataset"
+
+    def fit(self, config: C) -> Stage[C]:
+        """The record for a Config."""
+        return self if self.fitted is None else self.fitted(config)

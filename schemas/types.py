@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ScalarName = Literal["string", "int64", "float64", "bool"]
+ScalarName = Literal["string", "int64", "float64", "bool", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +58,5 @@ STRING = Scalar("string")
 INT = Scalar("int64")
 FLOAT = Scalar("float64")
 BOOL = Scalar("bool")
+ANY = Scalar("any")
+"""Of a column that is read whatever its type is; nothing is written as it."""

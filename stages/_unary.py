@@ -7,16 +7,21 @@ pairs of one prompt do, have to be spread anew once all of them are known.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from schemas.batch import Batch, Reject, Row
-from schemas.columns import ROW_ID
+from schemas.batch import Batch, Reject, Row, make_batch
+from schemas.columns import ROW_ID, Column
 from schemas.errors import ExportRefused
 from schemas.ids import digest
 from schemas.layouts import COMPLETION, LABEL, ORDER, ORDER_BITS, PROMPT, seen_text
+from schemas.stage import Decision, PassContext
+from schemas.types import BOOL, INT, STRING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _CIRCLE = 1 << ORDER_BITS
 
@@ -47,40 +52,49 @@ class Mark:
     place: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Rows to drop, and new places of rows, by row_id."""
+_MARK = (
+    Column("prompt", STRING, "digest of the prompt"),
+    Column("seen", STRING, "digest of prompt and answer"),
+    Column("label", BOOL, "as in the row"),
+    ROW_ID,
+    Column("place", INT, "on the circle"),
+)
+_FATE = Column("fate", STRING, "`kept`, or the code of a reject")
+_PLACE = Column("place", INT, "on the circle, for a row that is kept")
+_MESSAGES = {
+    "label_conflict": "the same answer to this prompt is marked desirable and undesirable",
+    "duplicate": "the same answer to this prompt stands in another row, with the same label",
+}
 
-    duplicates: frozenset[str]
-    conflicts: frozenset[str]
-    places: Mapping[str, int]
 
-
-def sketch(batch: Batch, config: Any) -> list[Mark]:
+def sketch(batch: Batch, config: Any, context: PassContext) -> pa.Table:
     """One mark per row."""
-    return [
-        Mark(
-            _digest(row[PROMPT.name]),
-            _digest([*row[PROMPT.name], *row[COMPLETION.name]]),
-            row[LABEL.name],
-            row[ROW_ID.name],
-            row[ORDER.name],
-        )
-        for row in batch.rows
-    ]
+    marks = make_batch(_MARK, (asdict(_mark(row)) for row in batch.rows))
+    return marks.table
+
+
+def _mark(row: Row) -> Mark:
+    return Mark(
+        _digest(row[PROMPT.name]),
+        _digest([*row[PROMPT.name], *row[COMPLETION.name]]),
+        row[LABEL.name],
+        row[ROW_ID.name],
+        row[ORDER.name],
+    )
 
 
 def _digest(turns: Sequence[Row]) -> str:
     return digest(*(part for turn in turns for part in (turn["role"], seen_text(turn["content"]))))
 
 
-def decide(sketches: Sequence[list[Mark]], config: Any) -> Decision:
+def decide(sketches: pa.Table, config: Any, context: PassContext) -> Decision:
     """Find answers that occur more than once, and prompts whose answers stand too close.
 
     Raises:
         ExportRefused: one label only is left.
     """
-    groups = _grouped((mark for part in sketches for mark in part), lambda mark: mark.seen)
+    marks = [Mark(**row) for row in sketches.to_pylist()]
+    groups = _grouped(marks, lambda mark: mark.seen)
     agreed = [group for group in groups if len({mark.label for mark in group}) == 1]
     n_desirable = sum(group[0].label for group in agreed)
     if not 0 < n_desirable < len(agreed):
@@ -90,13 +104,19 @@ def decide(sketches: Sequence[list[Mark]], config: Any) -> Decision:
             "Look at what the stages before rejected."
         )
     first = [min(group, key=lambda mark: mark.row_id) for group in agreed]
-    kept = frozenset(mark.row_id for mark in first)
-    conflicting = (group for group in groups if len({mark.label for mark in group}) > 1)
-    return Decision(
-        duplicates=frozenset(m.row_id for group in agreed for m in group) - kept,
-        conflicts=frozenset(mark.row_id for group in conflicting for mark in group),
-        places=_places(first),
+    fates = {mark.row_id: "duplicate" for group in agreed for mark in group}
+    fates |= {mark.row_id: "kept" for mark in first}
+    places = _places(first)
+    rows = (
+        {
+            ROW_ID.name: mark.row_id,
+            # Where labels conflict, no row is left to be the first.
+            _FATE.name: fates.get(mark.row_id, "label_conflict"),
+            _PLACE.name: places.get(mark.row_id, mark.place),
+        }
+        for mark in marks
     )
+    return Decision(make_batch((ROW_ID, _FATE, _PLACE), rows).table)
 
 
 def _grouped(marks: Iterable[Mark], key: Callable[[Mark], str]) -> list[list[Mark]]:
@@ -119,27 +139,20 @@ def _places(kept: Sequence[Mark]) -> dict[str, int]:
     return places
 
 
-def apply(batch: Batch, config: Any, decision: Decision) -> Batch:
+def apply(batch: Batch, decision: pa.Table, config: Any) -> Batch:
     """Drop and move what was decided."""
-    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    rows = batch.rows
-    rejects = [reject for row in rows if (reject := _reject(row, decision))]
-    gone = {reject.row_id for reject in rejects}
-    keep = [row[ROW_ID.name] not in gone for row in rows]
-    places = [decision.places.get(row[ROW_ID.name], row[ORDER.name]) for row in rows]
+    keep = pc.equal(decision.column(_FATE.name), "kept")
     at = batch.table.schema.get_field_index(ORDER.name)
     field = batch.table.schema.field(at)
-    moved = batch.table.set_column(at, field, pa.array(places, type=field.type))
-    return Batch(moved.filter(pa.array(keep, type=pa.bool_())), tuple(rejects))
+    moved = batch.table.set_column(at, field, decision.column(_PLACE.name))
+    gone = pc.invert(keep)
+    dropped = batch.table.filter(gone).select([ROW_ID.name, COMPLETION.name]).to_pylist()
+    fates = decision.column(_FATE.name).filter(gone).to_pylist()
+    rejects = (_reject(row, fate) for row, fate in zip(dropped, fates, strict=True))
+    return Batch(moved.filter(keep), tuple(rejects))
 
 
-def _reject(row: Row, decision: Decision) -> Reject | None:
-    row_id, text = row[ROW_ID.name], row[COMPLETION.name][0]["content"]
-    if row_id in decision.conflicts:
-        message = "the same answer to this prompt is marked desirable and undesirable"
-        return Reject(row_id, "label_conflict", message, text)
-    if row_id in decision.duplicates:
-        message = "the same answer to this prompt stands in another row, with the same label"
-        return Reject(row_id, "duplicate", message, text)
-    return None
+def _reject(row: Row, fate: str) -> Reject:
+    return Reject(row[ROW_ID.name], fate, _MESSAGES[fate], row[COMPLETION.name][0]["content"])

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -33,11 +34,25 @@ from schemas.columns import (
     REJECTED,
     REJECTED_TOKENS,
     ROW_ID,
+    Column,
 )
 from schemas.models import Failure, HiddenRequest, HiddenSum
 from schemas.rejects import engine_code
-from schemas.stage import Context, DatasetPass, ModelRole, Need, Stage, StageConfig
+from schemas.stage import (
+    Context,
+    DatasetPass,
+    Decision,
+    ModelRole,
+    Need,
+    PassContext,
+    Stage,
+    StageConfig,
+)
+from stages._ranking import RANK, ranked
 from stages._rows import conversation
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Config(StageConfig):
@@ -134,41 +149,54 @@ def _reject(row: Row, code: str, message: str, raw: str = "") -> Reject:
     return Reject(row[ROW_ID.name], code, message, raw or texts)
 
 
-Place = tuple[float, str]
-"""Where a pair stands among all: CHES, then row_id, so that no two stand equal."""
+_VALUE = "value"
+_STAYS = "stays"
+_LIMIT = "limit"
 
 
-def sketch(batch: Batch, config: Config) -> list[Place]:
-    """The places of a part's pairs."""
-    column = LN_CHES if config.normalised else CHES
-    values = batch.table.column(column.name).to_pylist()
-    return list(zip(values, batch.table.column(ROW_ID.name).to_pylist(), strict=True))
+def _measure(config: Config) -> Column:
+    return LN_CHES if config.normalised else CHES
 
 
-def decide(sketches: Sequence[list[Place]], config: Config) -> Place | None:
-    """The place of the last pair that stays; None if there are no pairs."""
-    places = sorted(place for part in sketches for place in part)
+def sketch(batch: Batch, config: Config, context: PassContext) -> pa.Table:
+    """What the pairs of a part are ordered by."""
+    table = batch.table.select([ROW_ID.name, _measure(config).name])
+    return table.rename_columns([ROW_ID.name, _VALUE])
+
+
+def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision:
+    """Where each pair stands among all, and the measure of the last one that stays."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    places = ranked(sketches, _VALUE, "ascending")
     # As a decimal: 0.07 times 100 is 7, not a little more.
     n_kept = math.ceil(Fraction(str(config.keep)) * len(places))
-    return places[n_kept - 1] if places else None
-
-
-def apply(batch: Batch, config: Config, last: Place | None) -> Batch:
-    """Drop the pairs of a part that stand behind."""
-    import pyarrow as pa
-
-    stays = [last is not None and place <= last for place in sketch(batch, config)]
-    kept = batch.table.filter(pa.array(stays, type=pa.bool_()))
-    gone = [row for row, stay in zip(batch.rows, stays, strict=True) if not stay]
-    name = LN_CHES.name if config.normalised else CHES.name
-    limit = f"{last[0]:.6g}, the highest of the lowest {config.keep:g}" if last else ""
-    return Batch(
-        kept,
-        tuple(
-            _reject(row, "ches_too_high", f"{name} is {row[name]:.6g}, above {limit}")
-            for row in gone
-        ),
+    stays = pc.less(places.column(RANK), n_kept)
+    highest = pc.max(sketches.column(_VALUE).filter(stays))
+    limits = pa.repeat(highest, len(places))
+    return Decision(
+        places.select([ROW_ID.name]).append_column(_STAYS, stays).append_column(_LIMIT, limits)
     )
+
+
+def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
+    """Drop the pairs of a part that stand behind."""
+    import pyarrow.compute as pc
+
+    stays, name = decision.column(_STAYS), _measure(config).name
+    gone = batch.table.filter(pc.invert(stays)).to_pylist()
+    limits = decision.column(_LIMIT).filter(pc.invert(stays)).to_pylist()
+    rejects = (
+        _reject(
+            row,
+            "ches_too_high",
+            f"{name} is {row[name]:.6g}, above {limit:.6g}, the highest of the lowest "
+            f"{config.keep:g}",
+        )
+        for row, limit in zip(gone, limits, strict=True)
+    )
+    return Batch(batch.table.filter(stays), tuple(rejects))
 
 
 def _needs(config: Config) -> tuple[Need, ...]:

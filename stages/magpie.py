@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
@@ -35,7 +35,21 @@ from schemas.columns import LINEAGE, MESSAGES, ROW_ID, SOURCE
 from schemas.ids import digest, row_seed
 from schemas.models import Failure, GenerateRequest, Generation, Message, Prompt, Sampling
 from schemas.rejects import engine_code
-from schemas.stage import Context, DatasetPass, ModelRole, Need, Positions, Stage, StageConfig
+from schemas.stage import (
+    Context,
+    DatasetPass,
+    Decision,
+    ModelRole,
+    Need,
+    PassContext,
+    Positions,
+    Stage,
+    StageConfig,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 FOLLOW_UP_PROMPT = "magpie_follow_up"
 
@@ -224,47 +238,50 @@ def _answered(draft: Draft, result: Generation | Failure) -> Draft | Reject:
     return draft.plus("assistant", result.text)
 
 
-Sketch = tuple[tuple[str, str], ...]
-"""(row_id, digest of the instruction) of each row of a part."""
-Decision = dict[str, str]
-"""The rows to drop, each with the row that stays in its place."""
+_INSTRUCTION = "instruction"
+_FIRST = "first"
 
 
-def sketch(batch: Batch, config: Config) -> Sketch:
+def sketch(batch: Batch, config: Config, context: PassContext) -> pa.Table:
     """What tells repeated instructions."""
-    return tuple((row[ROW_ID.name], digest(_sameness(row))) for row in batch.rows)
+    return batch.table.select([ROW_ID.name]).append_column(
+        _INSTRUCTION, [[digest(_sameness(row)) for row in batch.rows]]
+    )
 
 
 def _sameness(row: Row) -> str:
     return " ".join(row[MESSAGES.name][0]["content"].casefold().split())
 
 
-def decide(sketches: Sequence[Sketch], config: Config) -> Decision:
-    """Of the rows with one instruction, keep the one with the smallest row_id."""
-    pairs = sorted(pair for part in sketches for pair in part)
+def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision:
+    """Of the rows with one instruction, the one with the smallest row_id."""
+    row_ids = sketches.column(ROW_ID.name).to_pylist()
+    instructions = sketches.column(_INSTRUCTION).to_pylist()
     first: dict[str, str] = {}
-    for row_id, instruction in pairs:
-        first.setdefault(instruction, row_id)
-    return {row_id: first[text] for row_id, text in pairs if first[text] != row_id}
+    for row_id, instruction in zip(row_ids, instructions, strict=True):
+        first[instruction] = min(row_id, first.get(instruction, row_id))
+    firsts = [first[instruction] for instruction in instructions]
+    return Decision(sketches.select([ROW_ID.name]).append_column(_FIRST, [firsts]))
 
 
-def apply(batch: Batch, config: Config, decision: Decision) -> Batch:
-    """Drop what was decided."""
+def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
+    """Drop what another row says."""
     import pyarrow as pa
 
-    rows = batch.rows
-    keep = pa.array((row[ROW_ID.name] not in decision for row in rows), type=pa.bool_())
-    rejects = [
+    first = decision.column(_FIRST).to_pylist()
+    pairs = [(row, kept) for row, kept in zip(batch.rows, first, strict=True)]
+    keep = [row[ROW_ID.name] == kept for row, kept in pairs]
+    rejects = (
         Reject(
             row[ROW_ID.name],
             "repeated",
-            f"the same instruction as row {decision[row[ROW_ID.name]]}, which stays",
+            f"the same instruction as row {kept}, which stays",
             row[MESSAGES.name][0]["content"],
         )
-        for row in rows
-        if row[ROW_ID.name] in decision
-    ]
-    return Batch(batch.table.filter(keep), tuple(rejects))
+        for row, kept in pairs
+        if row[ROW_ID.name] != kept
+    )
+    return Batch(batch.table.filter(pa.array(keep, type=pa.bool_())), tuple(rejects))
 
 
 def _needs(config: Config) -> tuple[Need, ...]:

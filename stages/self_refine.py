@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
@@ -45,9 +45,22 @@ from schemas.columns import (
 )
 from schemas.models import Capability, Failure, Score, ScoreRequest
 from schemas.rejects import engine_code
-from schemas.stage import Context, DatasetPass, ModelRole, Need, Stage, StageConfig
+from schemas.stage import (
+    Context,
+    DatasetPass,
+    Decision,
+    ModelRole,
+    Need,
+    PassContext,
+    Stage,
+    StageConfig,
+)
+from stages._ranking import RANK, ranked
 from stages._rows import conversation
 from stages.logit import implicit_reward, preference
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Config(StageConfig):
@@ -154,35 +167,32 @@ def _confidence(row: Row, answers: Pair, beta: float) -> float | Reject:
     return preference(chosen, rejected, beta)
 
 
-Place = tuple[float, str]
-"""Where a pair stands among all: confidence, then row_id, so that no two stand equal."""
+def sketch(batch: Batch, config: Config, context: PassContext) -> pa.Table:
+    """The confidences of a part's pairs."""
+    return batch.table.select([ROW_ID.name, CONFIDENCE.name])
 
 
-def sketch(batch: Batch, config: Config) -> list[Place]:
-    """The places of a part's pairs."""
-    confidences = batch.table.column(CONFIDENCE.name).to_pylist()
-    return list(zip(confidences, batch.table.column(ROW_ID.name).to_pylist(), strict=True))
+def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision:
+    """Which pairs are noisy."""
+    import pyarrow.compute as pc
 
-
-def decide(sketches: Sequence[list[Place]], config: Config) -> Place | None:
-    """The place of the most confident pair that is noisy; None if none is."""
-    places = sorted(place for part in sketches for place in part)
+    places = ranked(sketches, CONFIDENCE.name, "ascending")
     # As a decimal: 0.29 times 100 is 29, not a little less.
     n_noisy = math.floor(Fraction(str(config.noisy_share)) * len(places))
-    return places[n_noisy - 1] if n_noisy else None
+    noisy = pc.less(places.column(RANK), n_noisy)
+    return Decision(sketches.select([ROW_ID.name]).append_column(IS_NOISY.name, noisy))
 
 
-def apply(batch: Batch, config: Config, last: Place | None) -> Batch:
+def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     """Mark the noisy pairs of a part."""
-    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    noisy = [last is not None and place <= last for place in sketch(batch, config)]
-    smoothing = [config.smoothing if is_noisy else 0.0 for is_noisy in noisy]
+    noisy = decision.column(IS_NOISY.name)
+    smoothing = pc.if_else(noisy, config.smoothing, 0.0)
     table = batch.table
     for column, values in ((IS_NOISY, noisy), (LABEL_SMOOTHING, smoothing)):
         place = table.schema.get_field_index(column.name)
-        field = table.schema.field(place)
-        table = table.set_column(place, field, pa.array(values, type=field.type))
+        table = table.set_column(place, table.schema.field(place), values)
     return Batch(table)
 
 

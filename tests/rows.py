@@ -14,6 +14,7 @@ from schemas.columns import RAW_PLACE, RAW_PROBLEM, RAW_RECORD, ROW_ID
 from schemas.ids import digest
 from schemas.models import Failure, GenerateRequest, LabelRequest, RewardRequest, ScoreRequest
 from schemas.stage import Positions, Stage, StageConfig
+from tests.support import given_table
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
@@ -31,6 +32,12 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "unpair": {"desirable_from": 0.8, "undesirable_to": 0.2},
 }
 """Settings of stages that have required ones."""
+
+GIVEN = {
+    "target": given_table([{"text": "What is number 3?"}, {"text": "What is the capital?"}]),
+    "benchmark": given_table([{"text": "What is number 5? And what is number 6, if any?"}]),
+}
+"""Files that stages may ask for, by the name they have in `Stage.given`."""
 
 ROWS = 8
 
@@ -106,6 +113,7 @@ def example_row(i: int) -> dict[str, Any]:
             )
         ],
         "self_samples": [{"response_id": ids[1], "text": "An answer.", "model": "policy:scripted"}],
+        "embedding": [float(i % 3), 1.0, 0.5],
         "answer": f"An answer to number {i}.",
         "label": i % 2 == 0,
         "score": 0.9,

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.files import file_digest
 from pipeline.inputs.records.base import Record, reading
-from pipeline.inputs.records.columnar import read_arrow, read_parquet
+from pipeline.inputs.records.columnar import read_arrow, read_parquet, read_table
 from pipeline.inputs.records.hub import hub_digest, is_saved_dataset, read_hub, saved_data_files
 from pipeline.inputs.records.text import read_csv, read_json, read_json_lines
 from schemas.arrow import arrow_schema
 from schemas.columns import RAW_PLACE, RAW_PROBLEM, RAW_RECORD, ROW_ID
 from schemas.errors import InputError
 from schemas.ids import digest, source_id
-from schemas.stage import Records
+from schemas.stage import Given, Records
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +51,7 @@ _FORMATS = {
 _CANONICAL = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
 )
+_GIVEN_ROWS = 10_000
 _GZIPPED = frozenset(("jsonl", "json", "csv", "tsv"))
 
 
@@ -106,11 +107,47 @@ def records_digest(feed: Records, base: Path) -> str:
         files = saved_data_files(local) if is_saved_dataset(local) else _all_files(local)
     else:
         files = [path for path, _ in _files(feed, base)]
-    digests = []
-    for path in files:
-        with reading(_name(path, base)):
-            digests.append(file_digest(path))
-    return digest("files", *digests)
+    return digest("files", *(_file_digest(path, base) for path in files))
+
+
+def _file_digest(path: Path, base: Path) -> str:
+    with reading(_name(path, base)):
+        return file_digest(path)
+
+
+def content_digest(given: Given, base: Path) -> str:
+    """The same of any files that a stage needs."""
+    return records_digest(_as_records(given), base)
+
+
+def read_given(given: Given, base: Path) -> pa.Table:
+    """Read the files that a stage needs beside its rows.
+
+    Returns:
+        For `Records` RAW_RECORD, RAW_PLACE and RAW_PROBLEM; for `Tables` the columns of the files,
+        which must be the same in each.
+
+    Raises:
+        InputError: a file that cannot be used, or no records at all.
+    """
+    import pyarrow as pa
+
+    if isinstance(given, Records):
+        rows = pa.concat_tables(read_records(given, base, 0, "", _GIVEN_ROWS))
+        return rows.drop_columns([ROW_ID.name])
+    files = _files(_as_records(given), base)
+    tables = [read_table(path, _name(path, base), kind) for path, kind in files]
+    for (path, _), table in zip(files, tables, strict=True):
+        if table.schema != tables[0].schema:
+            raise InputError(
+                f"{_name(path, base)}: its columns are {table.schema.names}, those of "
+                f"{_name(files[0][0], base)} {tables[0].schema.names}; one table needs one schema"
+            )
+    return pa.concat_tables(tables)
+
+
+def _as_records(given: Given) -> Records:
+    return given if isinstance(given, Records) else Records(given.path)
 
 
 def data_files(path: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.columns import LINEAGE, ROW_ID, Column
 from schemas.stage import Stage
-from schemas.types import ListOf, Scalar, Type
+from schemas.types import ANY, ListOf, Scalar, Type
 
 Shape = tuple[Any, ...]
 
@@ -64,7 +64,7 @@ class Columns:
 
     def clashes(self, stage: Stage[Any]) -> list[tuple[Column, Column]]:
         """What `stage` finds under the right name but with another type: (found, wanted)."""
-        wanted = (*stage.reads, *stage.extends, *stage.optional)
+        wanted = (c for c in (*stage.reads, *stage.extends, *stage.optional) if c.type != ANY)
         pairs = [(self.present[c.name], c) for c in wanted if c.name in self.present]
         return [(found, c) for found, c in pairs if column_shape(found) != column_shape(c)]
 

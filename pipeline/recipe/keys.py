@@ -23,7 +23,7 @@ from pipeline.recipe.flow import column_shape
 from pipeline.recipe.plan import Step
 from schemas.stage import LocationMark
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised when the encoding itself changes, so that no old key is taken for a new one."""
 
 
@@ -32,7 +32,7 @@ def stage_key(
     *,
     model_fingerprints: Mapping[str, str],
     prompt_hashes: Mapping[str, str],
-    input_digest: str | None,
+    input_digests: Mapping[str, str],
     upstream: str | None,
     recipe_seed: int,
 ) -> str:
@@ -42,7 +42,8 @@ def stage_key(
         step: the step; placement is no part of it.
         model_fingerprints: by role, for every model the step needs.
         prompt_hashes: by name, for every prompt text it uses.
-        input_digest: identity of what a source reads; None if it reads nothing.
+        input_digests: identities of the files that it reads: a source's own under `feed`, others
+            under their names in `Stage.given`.
         upstream: key of the step whose rows it takes; None for a source.
         recipe_seed: the recipe's `seed`.
 
@@ -60,7 +61,7 @@ def stage_key(
         "columns": [[column_shape(column) for column in group] for group in columns],
         "models": dict(model_fingerprints),
         "prompts": dict(prompt_hashes),
-        "input": input_digest,
+        "inputs": dict(input_digests),
         "upstream": upstream,
         "seed": recipe_seed,
     }

@@ -67,8 +67,13 @@ def resolve_stages(source: RecipeSource, catalog: Catalog) -> tuple[list[Resolve
         settings = {key: value for key, value in item.items() if key not in _STEP_KEYS}
         config, found = validate(stage.config, settings, source, path)
         problems += found
-        steps.append(Resolved(index, path, name, stage, config))
+        steps.append(Resolved(index, path, name, _fitted(stage, config), config))
     return steps, problems
+
+
+def _fitted(stage: Stage[Any], config: StageConfig | None) -> Stage[Any]:
+    """The record as its settings make it; as it is, if they are wrong."""
+    return stage if config is None else stage.fit(config)
 
 
 def _unknown_stage(source: RecipeSource, path: KeyPath, name: str, catalog: Catalog) -> Problem:
@@ -106,7 +111,8 @@ def resolve_exports(
         settings = {key: value for key, value in item.items() if key not in _EXPORT_KEYS}
         config, found = validate(stage.config, settings, source, path)
         problems += found
-        steps.append(Resolved(offset + index, path, stage.name, stage, config))
+        fitted = _fitted(stage, config)
+        steps.append(Resolved(offset + index, path, stage.name, fitted, config))
     return steps, problems
 
 

@@ -27,7 +27,7 @@ from pipeline.runtime.fleet import Fleet
 from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.roster import Checked, Joined, Left, Roster
 from pipeline.runtime.site import Site
-from pipeline.runtime.worker import PartTask
+from pipeline.runtime.task import PartTask
 from pipeline.runtime.worker_setup import Facts, perform_on_worker, release_worker
 from schemas.errors import InputError
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pipeline.runtime.worker import PartTask
+from pipeline.runtime.task import PartTask
 
 ERRAND_S = 0.1
 """How long an errand of more than one task is to take: what is done shows only at its end."""

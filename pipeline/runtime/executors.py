@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from pipeline.recipe.groups import GENERAL
 from pipeline.runtime.model_pool import Tell
-from pipeline.runtime.worker import PartTask, perform
+from pipeline.runtime.task import PartTask
+from pipeline.runtime.worker import perform
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.engines.base import ModelSpec
 from pipeline.folders import Folder, open_folder
@@ -16,7 +17,10 @@ from pipeline.recipe.plan import Plan, Step
 from pipeline.runtime.store import StepFolder
 from prompts.render import prompt_hash
 from schemas.recipe import ModelPlacement
-from schemas.stage import Feed, Records
+from schemas.stage import Feed, Given, Positions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class KeyedStep:
         parent: number of the step whose rows it takes; None for a source.
         specs: the models it uses, by role.
         feed: for a source, what it is fed.
+        given: files that it needs beside its rows, by name.
         is_export: whether it ends in the dataset.
     """
 
@@ -38,6 +43,7 @@ class KeyedStep:
     parent: int | None
     specs: dict[str, ModelSpec]
     feed: Feed | None
+    given: Mapping[str, Given]
     is_export: bool = False
 
 
@@ -93,22 +99,25 @@ def _keyed(
 ) -> KeyedStep:
     used = {need.role: specs[need.role] for need in step.needs}
     feed = step.stage.feed(step.config) if step.stage.feed else None
+    given = step.stage.given(step.config)
     key = stage_key(
         step,
         model_fingerprints={role: spec.fingerprint for role, spec in used.items()},
         prompt_hashes={name: prompt_hash(name) for name in step.stage.prompts(step.config)},
-        input_digest=_input_digest(feed, plan.base),
+        input_digests=dict(_input_digests(feed, given, plan.base)),
         upstream=parent.key if parent else None,
         recipe_seed=plan.recipe.seed,
     )
     folder = StepFolder.at(work, number, step.name, key)
     parent_number = parent.number if parent else None
-    return KeyedStep(number, step, key, folder, parent_number, used, feed, is_export)
+    return KeyedStep(number, step, key, folder, parent_number, used, feed, given, is_export)
 
 
-def _input_digest(feed: Feed | None, base: Path) -> str | None:
-    if not isinstance(feed, Records):
-        return None
-    from pipeline.inputs.readers import records_digest
+def _input_digests(
+    feed: Feed | None, given: Mapping[str, Given], base: Path
+) -> Iterator[tuple[str, str]]:
+    files = dict(given) if feed is None or isinstance(feed, Positions) else {"feed": feed, **given}
+    for name, file in files.items():
+        from pipeline.inputs.readers import content_digest
 
-    return records_digest(feed, base)
+        yield name, content_digest(file, base)

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec
 from pipeline.runtime.reports import Usage
+from pipeline.runtime.surroundings import StepSurroundings
 from pipeline.runtime.watchdog import Pulse
 from schemas.errors import EngineDied
 from schemas.models import (
@@ -40,6 +41,10 @@ from schemas.models import (
     ScoreRequest,
 )
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
 R = TypeVar("R", Generation, Score, LabelProbs, HiddenSum, Reward, Embedding)
 
 Result = Generation | Score | LabelProbs | HiddenSum | Reward | Embedding
@@ -241,11 +246,28 @@ class PooledModel:
 class RunContext:
     """The `schemas.stage.Context` of a real run."""
 
-    stage: str
-    recipe_seed: int
+    around: StepSurroundings
     specs: dict[str, ModelSpec]
     pool: ModelPool
     meter: Meter = field(default_factory=Meter)
+
+    @property
+    def stage(self) -> str:
+        """See `schemas.stage.Context`."""
+        return self.around.stage
+
+    @property
+    def recipe_seed(self) -> int:
+        """See `schemas.stage.Context`."""
+        return self.around.recipe_seed
+
+    def given(self, name: str) -> pa.Table:
+        """See `schemas.stage.Context`."""
+        return self.around.given(name)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """See `schemas.stage.Context`."""
+        return self.around.once(name, make)
 
     def model(self, role: str) -> Generator:
         """See `schemas.stage.Context`."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Phase = Literal["run", "sketch", "apply", "pack"]
+Phase = Literal["run", "sketch", "decide", "apply", "pack"]
+
+Round = Literal["", "again", "final"]
+"""What came of the last round of a dataset pass: nothing yet, one more, or the decision."""
 
 
 # Events: what happened.
@@ -16,11 +19,19 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A step's folder was looked at. `drafted` and `done` parts are committed already."""
+    """A step's folder was looked at.
+
+    Attributes:
+        drafted, sketched, done: parts that are through these phases already; sketches count if
+            they are those of the round that comes next.
+        decided: how far its dataset pass came.
+    """
 
     step: int
     parts: int
     drafted: frozenset[int] = frozenset()
+    sketched: frozenset[int] = frozenset()
+    decided: Round = ""
     done: frozenset[int] = frozenset()
     complete: bool = False
 
@@ -67,9 +78,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The decision of a dataset pass is there."""
+    """A round of a dataset pass is decided; `again`: one more is to come."""
 
     step: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +141,11 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Have a worker do this, if `alone` one with nothing else; answer with Done, Died or Failed."""
+    """Have a worker do this, if `alone` one with nothing else.
+
+    Answer with Done, Died or Failed; where it is the decision of a dataset pass, which is part 0
+    of that phase, with Decided for Done.
+    """
 
     step: int
     phase: Phase
@@ -143,13 +159,6 @@ class GiveUp:
 
     step: int
     part: int
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """Decide over all sketches; answer with Decided."""
-
-    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +183,4 @@ class End:
     quarantined: tuple[tuple[int, int], ...] = ()
 
 
-Instruction = Open | Staff | Submit | GiveUp | Decide | Pack | Close | End
+Instruction = Open | Staff | Submit | GiveUp | Pack | Close | End

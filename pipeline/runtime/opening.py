@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.recipe.plan import Plan
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.reports import PartReport, StepReport
+from pipeline.runtime.rounds import Pass, find_pass, forget
 from pipeline.runtime.sources import cut_source, needs_inputs
 from pipeline.runtime.store import StepFolder
+from pipeline.runtime.surroundings import bring
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Opening:
         sizes: for a source, the rows of each.
         done: the parts that are committed and whole, by number.
         drafted: the same of the drafts of a dataset-scope step.
+        dataset_pass: how far that of such a step came.
         damaged: how many parts were there, but no longer as they were written.
         complete: what the step came to, if there is nothing left to do.
     """
@@ -28,16 +31,18 @@ class Opening:
     sizes: list[int]
     done: dict[int, PartReport]
     drafted: frozenset[int] = frozenset()
+    dataset_pass: Pass = field(default_factory=Pass)
     damaged: int = 0
     complete: StepReport | None = None
 
 
-def open_step(step: KeyedStep, parent_parts: int, plan: Plan) -> Opening:
+def open_step(step: KeyedStep, parent: StepFolder | None, parts: int, plan: Plan) -> Opening:
     """Look at the folder of a step; cut the input of a source that was never opened.
 
     Args:
         step: the step.
-        parent_parts: parts of the step whose rows it takes; a step has as many as its parent.
+        parent: folder of the step whose rows it takes.
+        parts: how many parts that has, and so this.
         plan: for a source, gives the size of parts and the folder of its files.
     """
     folder = step.folder
@@ -45,17 +50,32 @@ def open_step(step: KeyedStep, parent_parts: int, plan: Plan) -> Opening:
     if report and folder.intact():
         folder.sweep()
         return Opening(folder.n_parts(), [], {}, complete=report)
+    bring(step, plan.base)
     reopened = folder.reopen() if report else 0
     done, damaged = _whole_parts(folder)
     drafts, damaged_drafts = _whole_parts(folder.drafts())
-    sizes = _source_sizes(step, set(done), plan) if step.parent is None else []
+    sizes = _source_sizes(step, set(done), plan) if parent is None else []
+    parts = len(sizes) if parent is None else parts
+    found = _dataset_pass(step, parent, parts)
+    if found.stage != "final" and step.step.stage.dataset_pass:
+        forget(folder)  # what another decision was applied to
+        done = {}
     return Opening(
-        parts=parent_parts if step.parent is not None else len(sizes),
+        parts=parts,
         sizes=sizes,
         done=done,
         drafted=frozenset(drafts),
+        dataset_pass=found,
         damaged=reopened + damaged + damaged_drafts,
     )
+
+
+def _dataset_pass(step: KeyedStep, parent: StepFolder | None, parts: int) -> Pass:
+    if step.step.stage.dataset_pass is None:
+        return Pass()
+    rows = step.folder.drafts() if step.step.stage.run is not None else parent
+    assert rows is not None, "a stage without a run takes another's rows"
+    return find_pass(step.folder, rows, parts)
 
 
 def _whole_parts(folder: StepFolder) -> tuple[dict[int, PartReport], int]:

@@ -1,6 +1,6 @@
 """The file of one part: rows, rejects and, at its end, what proves that it is whole.
 
-    rows        Arrow IPC stream, zstd
+    rows        Arrow IPC stream, zstd; plain where it is to be mapped, not read
     rejects     Arrow IPC stream, zstd
     footer      JSON: key, checksum of all before it, length of the rows, the part's report
     trailer     length and BLAKE2b of the footer, magic
@@ -43,10 +43,10 @@ class Footer:
 
 
 def encode_part(
-    key: str, report: PartReport, rows: pa.Table, rejects: pa.Table
+    key: str, report: PartReport, rows: pa.Table, rejects: pa.Table, *, plain: bool = False
 ) -> tuple[list[Any], int]:
     """The file of a part as pieces to be written one after another, and their size in bytes."""
-    body = [_stream(rows), _stream(rejects)]
+    body = [_stream(rows, None if plain else "zstd"), _stream(rejects, "zstd")]
     footer = {
         "key": key,
         "checksum": _checksum(body),
@@ -105,11 +105,11 @@ def _storable(text: str | None) -> str | None:
     return None if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _stream(table: pa.Table) -> memoryview:
+def _stream(table: pa.Table, compression: str | None) -> memoryview:
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    options = pa.ipc.IpcWriteOptions(compression=compression)
     with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         writer.write_table(table)
     return memoryview(sink.getvalue())

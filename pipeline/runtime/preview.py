@@ -12,7 +12,7 @@ from pipeline.runtime.executors import InlineExecutor
 from pipeline.runtime.keyed import key_steps, resolve_models
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.run import Runner
-from pipeline.runtime.state import Shape
+from pipeline.runtime.shapes import plain_shape
 
 _HIDDEN = ("row_id", "lineage")
 
@@ -25,7 +25,7 @@ def preview_rows(plan: Plan, folder: Path, progress: Progress) -> list[dict[str,
     """
     steps = key_steps(plan, resolve_models(plan), LocalFolder(folder))
     working = [step for step in steps if not step.is_export]
-    shapes = [Shape(step.parent, step.step.stage.dataset_pass is not None) for step in working]
+    shapes = [plain_shape(step) for step in working]
     Runner(plan, working, shapes, InlineExecutor, progress, lambda: False).run()
     shown = []
     for step in working:

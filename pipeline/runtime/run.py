@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -18,9 +18,11 @@ from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.opening import open_step
 from pipeline.runtime.partfile import FORMAT
 from pipeline.runtime.reports import PartReport, StepReport
+from pipeline.runtime.rounds import Verdict
 from pipeline.runtime.state import RunState, Shape
 from pipeline.runtime.store import packing
-from pipeline.runtime.worker import PartTask, give_up
+from pipeline.runtime.task import PartTask
+from pipeline.runtime.worker import give_up
 from schemas.errors import EngineDied, Interrupted, TooManyLosses
 from schemas.stage import Positions
 
@@ -40,7 +42,8 @@ class Ledger:
         failed: parts that lost rows to engine failures.
         files: the parts of each file that they are packed into.
         packed: of each such file, the lengths of its parts.
-        sketches, decision: of a dataset pass, while it lasts.
+        turn: which round of its dataset pass it is in.
+        figures: what that came to.
     """
 
     parts: int = 0
@@ -52,8 +55,13 @@ class Ledger:
     failed: list[int] = field(default_factory=list)
     files: list[range] = field(default_factory=list)
     packed: dict[int, list[int]] = field(default_factory=dict)
-    sketches: dict[int, Any] = field(default_factory=dict)
-    decision: Any = None
+    turn: int = 0
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def take(self, verdict: Verdict) -> None:
+        """Note what a round of its dataset pass came to."""
+        self.turn = verdict.turn + verdict.again
+        self.figures = verdict.figures
 
     def add(self, report: PartReport) -> None:
         """Count a committed part."""
@@ -176,11 +184,11 @@ class Runner:
         task, value = outcome.task, outcome.value
         where = (number, task.phase, task.part)
         step, ledger = self.steps[number], self._ledgers[number]
-        if task.phase == "sketch":
-            ledger.sketches[task.part] = value
-        elif task.phase == "pack":
+        if task.phase == "decide":
+            return self._decided(number, value)
+        if task.phase == "pack":
             ledger.packed[task.part] = value
-        else:
+        elif task.phase != "sketch":
             if task.phase == "run":
                 ledger.see(value)
             if task.phase == "apply" or not step.step.stage.dataset_pass:
@@ -190,6 +198,12 @@ class Runner:
                 self._lose(step, ledger.seen)
                 return moves.Failed(*where)
         return moves.Done(*where, outcome.companions)
+
+    def _decided(self, number: int, verdict: Verdict) -> moves.Event:
+        self._ledgers[number].take(verdict)
+        for note in verdict.notes:
+            self.listener.warn(f"{self.steps[number].step.name}: {note}")
+        return moves.Decided(number, verdict.again)
 
     def _lose(self, step: KeyedStep, total: StepReport) -> None:
         """Note that a step lost too much; its parts are taken back once nothing is in flight."""
@@ -209,8 +223,6 @@ class Runner:
                 self.executor.submit(self._task(self.steps[step], phase, part), alone)
             case moves.GiveUp(step, part):
                 return [self._give_up(self.steps[step], part)]
-            case moves.Decide(step):
-                return [self._decide(self.steps[step])]
             case moves.Pack(step):
                 return [self._pack(self.steps[step])]
             case moves.Close(step):
@@ -219,8 +231,13 @@ class Runner:
 
     def _open(self, step: KeyedStep) -> moves.Event:
         ledger = self._ledgers[step.number]
-        above = self._ledgers[step.parent].parts if step.parent is not None else 0
-        found = open_step(step, above, self.plan)
+        if step.parent is None:
+            found = open_step(step, None, 0, self.plan)
+        else:
+            above = self.steps[step.parent].folder
+            found = open_step(step, above, self._ledgers[step.parent].parts, self.plan)
+        if found.dataset_pass.decided:
+            ledger.take(found.dataset_pass.decided)
         ledger.parts, ledger.sizes = found.parts, found.sizes
         ledger.starts = list(accumulate(found.sizes, initial=0))
         if found.damaged:
@@ -231,8 +248,15 @@ class Runner:
         for report in found.done.values():
             ledger.add(report)
         self.listener.opened(step, found.parts, len(found.done), found.complete)
-        done, complete = frozenset(found.done), found.complete is not None
-        return moves.Opened(step.number, found.parts, found.drafted, done, complete)
+        return moves.Opened(
+            step.number,
+            found.parts,
+            drafted=found.drafted,
+            sketched=found.dataset_pass.sketched,
+            decided=found.dataset_pass.stage,
+            done=frozenset(found.done),
+            complete=found.complete is not None,
+        )
 
     def _task(self, step: KeyedStep, phase: moves.Phase, part: int) -> PartTask:
         ledger = self._ledgers[step.number]
@@ -249,8 +273,8 @@ class Runner:
             start=ledger.starts[part] if isinstance(step.feed, Positions) else 0,
             size=ledger.sizes[part] if isinstance(step.feed, Positions) else 0,
             specs=step.specs,
-            decision=ledger.decision if phase == "apply" else None,
-            parts=ledger.files[part] if phase == "pack" else range(part, part + 1),
+            turn=ledger.turn,
+            parts=ledger.files[part] if phase == "pack" else range(ledger.parts),
             group=self.shapes[step.number].group,
         )
 
@@ -261,17 +285,8 @@ class Runner:
             self.listener.part_done(step, report)
         return moves.Done(step.number, "run", part)
 
-    def _decide(self, step: KeyedStep) -> moves.Event:
-        dataset_pass, ledger = step.step.stage.dataset_pass, self._ledgers[step.number]
-        assert dataset_pass is not None, "only such steps are decided on"
-        sketches = [ledger.sketches[part] for part in sorted(ledger.sketches)]
-        ledger.decision = dataset_pass.decide(sketches, step.step.config)
-        ledger.sketches.clear()
-        return moves.Decided(step.number)
-
     def _pack(self, step: KeyedStep) -> moves.Event:
         ledger = self._ledgers[step.number]
-        ledger.decision = None
         if too_many(ledger.total, self.plan.recipe.limits, whole=True):
             self._lose(step, ledger.total)
             return moves.Broken(step.number)
@@ -287,6 +302,7 @@ class Runner:
             "version": step.step.stage.version,
             "config": step.step.config.model_dump(mode="json"),
             "models": {role: describe(spec) for role, spec in step.specs.items()},
+            "figures": dict(ledger.figures),
         }
         segments = [ledger.packed[file] for file in range(len(ledger.files))]
         step.folder.complete(ledger.total, segments, facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pipeline.engines.base import ModelSpec
 from pipeline.recipe.plan import Plan
@@ -16,12 +17,12 @@ def shapes_of(
 ) -> list[Shape]:
     """The shapes of the first steps of a plan, or of all."""
     return [
-        Shape(
-            parent=step.parent,
-            two_pass=step.step.stage.dataset_pass is not None,
-            group=station.group,
-            turn=station.turn,
-            lanes=station.lanes,
-        )
+        replace(plain_shape(step), group=station.group, turn=station.turn, lanes=station.lanes)
         for step, station in zip(steps, stations(plan, specs), strict=False)
     ]
+
+
+def plain_shape(step: KeyedStep) -> Shape:
+    """The shape of a step where one worker does everything."""
+    stage = step.step.stage
+    return Shape(step.parent, stage.dataset_pass is not None, runs=stage.run is not None)

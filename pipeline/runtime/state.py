@@ -13,13 +13,17 @@ Nothing here touches a file, a process or a clock, so every order of events can 
 Steps are not done one after another: a part goes on to the next step as soon as it is final, so
 that an engine which serves both does not drain in between. What holds a part back is that models
 take turns on the same workers, and that a step with a dataset pass goes through all its parts
-three times (run, sketch, apply) with a decision between the last two.
+several times:
+
+    run, if it does anything then ──> sketch ──> decide (one task) ──> apply
+                                        ^          │ once more
+                                        └──────────┘
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -27,7 +31,6 @@ from pipeline.runtime.moves import (
     Broken,
     Close,
     Closed,
-    Decide,
     Decided,
     Died,
     Done,
@@ -41,6 +44,7 @@ from pipeline.runtime.moves import (
     Pack,
     Packing,
     Phase,
+    Round,
     Staff,
     Started,
     StopAsked,
@@ -58,17 +62,19 @@ class Shape:
 
     Attributes:
         parent: the step whose rows it takes; None for a source.
-        two_pass: whether it has a dataset pass.
+        decides: whether it has a dataset pass.
         group: which workers do it.
         turn: within a group, steps of a later turn wait until all of an earlier one are closed.
         lanes: how many of its parts a worker has in hand at once.
+        runs: whether it does anything before its dataset pass.
     """
 
     parent: int | None = None
-    two_pass: bool = False
+    decides: bool = False
     group: str = ""
     turn: int = 0
     lanes: int = 1
+    runs: bool = True
 
 
 @dataclass
@@ -77,7 +83,9 @@ class StepState:
 
     Attributes:
         ready: parts of this phase that may be submitted.
-        ended: parts that are through this phase.
+        tasks: how many parts go through this phase.
+        ended: those that are through it.
+        sketched: parts whose sketch of the first round is there from an earlier run.
         final: parts whose rows the next step may take.
         companions: how many parts of this phase may wait for each that a worker has in hand.
         asked: an instruction of this step waits for its answer.
@@ -88,7 +96,9 @@ class StepState:
     phase: Phase = "run"
     ready: deque[int] = field(default_factory=deque)
     in_flight: set[int] = field(default_factory=set)
+    tasks: int = 0
     ended: set[int] = field(default_factory=set)
+    sketched: frozenset[int] = frozenset()
     final: set[int] = field(default_factory=set)
     set_aside: set[int] = field(default_factory=set)
     deaths: Counter[int] = field(default_factory=Counter)
@@ -96,11 +106,12 @@ class StepState:
     asked: bool = False
     closed: bool = False
 
-    def enter(self, phase: Phase, todo: Sequence[int], ended: frozenset[int] = frozenset()) -> None:
-        """Begin a phase with these parts to do and those done before."""
+    def enter(self, phase: Phase, tasks: int, ended: Iterable[int] = ()) -> None:
+        """Begin a phase of so many parts, some of which are through it already."""
         self.phase = phase
-        self.ready = deque(todo)
+        self.tasks = tasks
         self.ended = set(ended)
+        self.ready = deque(part for part in range(tasks) if part not in self.ended)
         self.deaths.clear()
         self.companions = 0
         self.asked = False
@@ -135,14 +146,14 @@ class RunState:
                 self._workers[group] = count
             case Done() | Died() | Failed():
                 self._ended(event)
-            case Decided(step):
+            case Decided(step, again):
                 state = self.steps[step]
-                # Parts whose second pass was committed before a restart are not done again.
-                todo = [part for part in range(state.parts) if part not in state.final]
-                state.enter("apply", todo, frozenset(state.final))
+                self._landed(state, 0)
+                # Parts to which it was applied before a restart are not done again.
+                ended = () if again else state.final
+                state.enter("sketch" if again else "apply", state.parts, ended)
             case Packing(step, segments):
-                self.steps[step].enter("pack", range(segments))
-                self.steps[step].parts = segments
+                self.steps[step].enter("pack", segments)
             case Closed(step):
                 self.steps[step].closed = True
                 self.steps[step].asked = False
@@ -163,20 +174,28 @@ class RunState:
         state = self.steps[event.step]
         state.parts, state.closed = event.parts, event.complete
         state.final = set(range(event.parts)) if event.complete else set(event.done)
-        state.ended = set(event.drafted if state.shape.two_pass else event.done)
+        state.sketched = event.sketched
+        phase = _phase_at(state.shape, event.decided)
+        drafted = event.drafted if state.shape.decides else event.done
+        reached = {"run": drafted, "sketch": event.sketched, "apply": event.done}
+        state.enter(phase, event.parts, reached[phase])
 
     def _make_ready(self) -> None:
+        """Hold back the parts whose rows are not there yet; `_final` lets them in."""
         for state in self.steps:
-            if not state.closed:
-                parent = state.shape.parent
-                there = range(state.parts) if parent is None else sorted(self.steps[parent].final)
-                state.ready.extend(part for part in there if part not in state.ended)
+            parent = state.shape.parent
+            if parent is not None and self._takes_in(state):
+                there = self.steps[parent].final
+                state.ready = deque(part for part in state.ready if part in there)
+
+    @staticmethod
+    def _takes_in(state: StepState) -> bool:
+        """Whether the parts of this phase come from the step before."""
+        return not state.closed and state.phase == ("run" if state.shape.runs else "sketch")
 
     def _ended(self, event: Done | Died | Failed) -> None:
         state, part = self.steps[event.step], event.part
-        if part in state.in_flight:
-            state.in_flight.discard(part)
-            self._in_flight[state.shape.group] -= 1
+        self._landed(state, part)
         match event:
             case Failed():
                 self.stopping = "failed"
@@ -186,8 +205,13 @@ class RunState:
                 state.asked = False
                 state.companions = event.companions
                 state.ended.add(part)
-                if event.phase == "apply" or (event.phase == "run" and not state.shape.two_pass):
+                if event.phase == "apply" or (event.phase == "run" and not state.shape.decides):
                     self._final(event.step, part)
+
+    def _landed(self, state: StepState, part: int) -> None:
+        if part in state.in_flight:
+            state.in_flight.discard(part)
+            self._in_flight[state.shape.group] -= 1
 
     def _died(self, state: StepState, part: int) -> None:
         state.deaths[part] += 1
@@ -199,7 +223,8 @@ class RunState:
     def _final(self, step: int, part: int) -> None:
         self.steps[step].final.add(part)
         for child in self.steps:
-            if child.shape.parent == step and not child.closed and part not in child.ended:
+            takes = child.shape.parent == step and self._takes_in(child)
+            if takes and part not in child.ended:
                 child.ready.append(part)
 
     # -- what next --------------------------------------------------------------------------
@@ -240,7 +265,7 @@ class RunState:
             self._may_give_up -= 1
             state.asked = True
             return [GiveUp(number, state.set_aside.pop())]
-        if len(state.ended) == state.parts and not state.in_flight:
+        if len(state.ended) == state.tasks and not state.in_flight:
             return self._phase_over(number)
         return self._submit(number)
 
@@ -268,19 +293,21 @@ class RunState:
 
     def _phase_over(self, number: int) -> list[Instruction]:
         state = self.steps[number]
-        if state.phase == "run" and state.shape.two_pass:
-            state.enter("sketch", range(state.parts))
-            return self._submit(number) if state.parts else self._ask(number, Decide(number))
-        if state.phase == "sketch":
-            return self._ask(number, Decide(number))
-        if state.phase == "pack":
-            return self._ask(number, Close(number))
-        return self._ask(number, Pack(number))
-
-    def _ask(self, number: int, question: Decide | Pack | Close) -> list[Instruction]:
-        """Ask once the parent is closed: until then some of its rows may still be taken back."""
-        parent = self.steps[number].shape.parent
+        if state.phase == "run" and state.shape.decides and state.parts:
+            state.enter("sketch", state.parts, state.sketched)
+            return self._next_of(number)
+        parent = state.shape.parent
         if parent is not None and not self.steps[parent].closed:
-            return []
-        self.steps[number].asked = True
-        return [question]
+            return []  # some of its rows may still be taken back
+        if state.phase == "sketch" and state.parts:
+            state.enter("decide", 1)
+            return self._submit(number)
+        state.asked = True
+        return [Close(number) if state.phase == "pack" else Pack(number)]
+
+
+def _phase_at(shape: Shape, decided: Round) -> Phase:
+    """Where a step goes on whose dataset pass came this far."""
+    if decided == "final":
+        return "apply"
+    return "run" if shape.runs and not decided else "sketch"

@@ -4,6 +4,10 @@
         layout.json             how a source's rows are cut into parts; decides what resuming means
         inputs/                 a source's raw records, until the step is complete
         drafts/                 parts of a dataset-scope step before its decision
+        sketches-0/             of its first round, what it decides on: a plain part for each part
+        decisions-0/            what was decided, a plain part for each part
+        decision.json           the last round that was decided
+        given/                  the files that a step needs beside its rows
         00000.part              a part, see `pipeline.runtime.partfile`; its existence commits it
         manifest.json           written when every part is there
         segment-00000.parts     the parts of a complete step, many to a file, one after another
@@ -27,6 +31,7 @@ from pipeline.runtime.partfile import (
     encode_part,
     footer_length,
     is_whole,
+    reject_table,
     rejects_of,
     rows_of,
 )
@@ -64,6 +69,18 @@ class StepFolder:
         """Where a source keeps the raw records of its parts."""
         return StepFolder(self.folder.child("inputs"), self.key)
 
+    def given(self) -> StepFolder:
+        """Where a step keeps the files that it needs beside its rows."""
+        return StepFolder(self.folder.child("given"), self.key)
+
+    def sketches(self, turn: int) -> StepFolder:
+        """Where a dataset-scope step keeps what it decides on in a round, from 0."""
+        return StepFolder(self.folder.child(f"sketches-{turn}"), self.key)
+
+    def decisions(self, turn: int) -> StepFolder:
+        """Where it keeps what it decided in that round."""
+        return StepFolder(self.folder.child(f"decisions-{turn}"), self.key)
+
     # -- parts ------------------------------------------------------------------------------
 
     def parts_there(self) -> list[int]:
@@ -76,6 +93,17 @@ class StepFolder:
         pieces, nbytes = encode_part(self.key, report, rows, rejects)
         self.folder.write(_part_name(report.part), pieces)
         return replace(report, nbytes=nbytes)
+
+    def commit_plain(self, part: int, rows: pa.Table) -> None:
+        """Write a part of rows alone, so that reading it later maps the file into memory."""
+        report = PartReport(part, rows.num_rows, rows.num_rows)
+        pieces, _ = encode_part(self.key, report, rows, reject_table(()), plain=True)
+        self.folder.write(_part_name(part), pieces)
+
+    def checksum(self, part: int) -> str | None:
+        """What identifies a part's content; None if the part is not there."""
+        found = self._footer(part)
+        return found[1].checksum if found else None
 
     def committed(self, part: int) -> PartReport | None:
         """The report of a part as it was committed; None if it never was. Reads no rows."""
@@ -196,9 +224,11 @@ class StepFolder:
     def sweep(self) -> None:
         """Delete what a complete step no longer needs; also what a killed run left of it."""
         names = self.folder.names()
-        self.folder.delete(name for name in names if name.endswith((_PART, ".tmp")))
-        for name in {"drafts", "inputs"} & set(names):
-            self.folder.child(name).clear()
+        doomed = (_PART, ".tmp", "decision.json")
+        self.folder.delete(name for name in names if name.endswith(doomed))
+        for name in names:
+            if name.startswith(("drafts", "inputs", "given", "sketches-", "decisions-")):
+                self.folder.child(name).clear()
 
     def reopen(self) -> int:
         """Take the step for incomplete, keeping the parts that are whole; counts the others."""

@@ -5,82 +5,58 @@ from __future__ import annotations
 import functools
 import time
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.engines.base import ModelSpec
 from pipeline.recipe.catalog import find_stage
-from pipeline.runtime.contract import check_survivors, empty_output, project, settle
+from pipeline.runtime import deciding
+from pipeline.runtime.contract import empty_output, project, settle
 from pipeline.runtime.model_pool import Meter, ModelPool, RunContext, Tell
-from pipeline.runtime.moves import Phase
 from pipeline.runtime.partfile import reject_table
 from pipeline.runtime.reports import PartReport, Usage
 from pipeline.runtime.store import StepFolder
+from pipeline.runtime.surroundings import StepSurroundings
+from pipeline.runtime.task import PartTask
 from schemas.batch import Batch, Reject
 from schemas.columns import ROW_ID
 from schemas.errors import ContractError, PrefmillError
 from schemas.ids import source_ids
 from schemas.rejects import is_engine_failure
-from schemas.stage import Stage, StageConfig
+from schemas.stage import Stage
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+T = TypeVar("T")
 
 POOL = ModelPool()
 """The models open in this process. In a worker it outlives the part, so engines stay warm."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartTask:
-    """One part of one step, ready to travel. May be performed beside others in one process.
-
-    Attributes:
-        input: folder the rows come from; None for a source fed by position.
-        start, size: for a source fed by position, the positions it covers.
-        decision: for `apply`, what `decide` decided.
-        parts: for `pack`, the parts that go into file number `part`.
-        group: the workers that may do it, see `pipeline.runtime.fleet`.
-    """
-
-    step: str
-    stage: str
-    config: StageConfig
-    phase: Phase
-    part: int
-    recipe_seed: int
-    folder: StepFolder
-    input: StepFolder | None
-    start: int = 0
-    size: int = 0
-    specs: dict[str, ModelSpec] = field(default_factory=dict)
-    decision: Any = None
-    parts: range = range(0)
-    group: str = ""
-
-    @property
-    def id(self) -> str:
-        """Name for people and for Dask."""
-        return f"{self.step}/{self.phase}/{self.part}"
-
-
 @functools.cache
-def _stage(name: str) -> Stage[Any]:
+def _record(name: str) -> Stage[Any]:
     """Looked up once: to find a plugin, Python reads about every installed distribution."""
     return find_stage(name)
+
+
+def _stage(task: PartTask) -> Stage[Any]:
+    return _record(task.stage).fit(task.config)
 
 
 def perform(task: PartTask, tell: Tell) -> Any:
     """Do one task.
 
-    Returns a PartReport; for phase `sketch` the sketch, for `pack` the lengths of the parts.
+    Returns a PartReport; for phase `sketch` nothing, for `decide` the Verdict, for `pack` the
+    lengths of the parts.
     """
-    stage = _stage(task.stage)
+    stage = _stage(task)
     match task.phase:
         case "run":
             return _run(task, stage, tell)
         case "sketch":
-            assert stage.dataset_pass is not None
-            return stage.dataset_pass.sketch(_draft(task), task.config)
+            return _guarded(task, stage, lambda: deciding.sketch(task, stage))
+        case "decide":
+            return _guarded(task, stage, lambda: deciding.decide(task, stage))
         case "apply":
             return _apply(task, stage)
         case "pack":
@@ -89,7 +65,7 @@ def perform(task: PartTask, tell: Tell) -> Any:
 
 def give_up(task: PartTask) -> PartReport:
     """Commit a part that kills its workers, all of its rows turned away."""
-    stage = _stage(task.stage)
+    stage = _stage(task)
     incoming = _incoming(task)
     message = f"part {task.part} of step `{task.step}` killed its worker twice and was given up"
     rejects = [
@@ -112,24 +88,24 @@ def _first_pass(task: PartTask, stage: Stage[Any]) -> StepFolder:
     return task.folder.drafts() if stage.dataset_pass else task.folder
 
 
-def _draft(task: PartTask) -> Batch:
-    return Batch(task.folder.drafts().read_rows(task.part))
-
-
 def _run(task: PartTask, stage: Stage[Any], tell: Tell) -> PartReport:
     started = time.perf_counter()
     incoming = _incoming(task)
     meter = Meter(lambda message: tell({"task": task.id, **message}))
-    context = RunContext(task.step, task.recipe_seed, task.specs, POOL, meter)
-    outgoing = _guarded(task, stage, Batch(project(incoming, stage)), context)
+    names = tuple(sorted(stage.given(task.config)))
+    around = StepSurroundings(task.step, task.recipe_seed, task.folder, names)
+    context = RunContext(around, task.specs, POOL, meter)
+    run, batch = stage.run, Batch(project(incoming, stage))
+    assert run is not None, "a stage without it has no such phase"
+    outgoing = _guarded(task, stage, lambda: run(batch, task.config, context))
     table = settle(incoming, outgoing, stage)
     report = _report(task, incoming, Batch(table, outgoing.rejects), started, meter.usage)
     return _first_pass(task, stage).commit(report, table, reject_table(outgoing.rejects))
 
 
-def _guarded(task: PartTask, stage: Stage[Any], batch: Batch, context: RunContext) -> Batch:
+def _guarded(task: PartTask, stage: Stage[Any], work: Callable[[], T]) -> T:
     try:
-        return stage.run(batch, task.config, context)
+        return work()
     except (PrefmillError, MemoryError):
         raise
     except Exception as error:  # a stage is third-party code: say which one failed, and where
@@ -150,20 +126,25 @@ def _incoming(task: PartTask) -> pa.Table:
 
 
 def _apply(task: PartTask, stage: Stage[Any]) -> PartReport:
-    """The second pass: drop what the decision over all parts drops; add up both passes."""
+    """Carry the decision over all parts out on one; where there was a run, add up both passes."""
     import pyarrow as pa
 
-    assert stage.dataset_pass is not None
     started = time.perf_counter()
-    drafts = task.folder.drafts()
-    draft = _draft(task)
-    after = stage.dataset_pass.apply(draft, task.config, task.decision)
-    check_survivors(draft.table, after, stage)
-    first = drafts.committed(task.part)
-    assert first is not None, "apply runs on committed drafts only"
-    second = _report(task, draft.table, after, started, Usage())
-    both = PartReport(
-        part=task.part,
+    before, after, outgoing = _guarded(task, stage, lambda: deciding.apply(task, stage))
+    report = _report(task, before, Batch(after, outgoing.rejects), started, Usage())
+    rejects = reject_table(outgoing.rejects)
+    if stage.run is not None:
+        drafts = task.folder.drafts()
+        first = drafts.committed(task.part)
+        assert first is not None, "apply runs on committed drafts only"
+        report = _both(first, report)
+        rejects = pa.concat_tables([drafts.read_rejects(task.part), rejects])
+    return task.folder.commit(report, after, rejects)
+
+
+def _both(first: PartReport, second: PartReport) -> PartReport:
+    return PartReport(
+        part=first.part,
         rows_in=first.rows_in,
         rows_out=second.rows_out,
         lost=first.lost + second.lost,
@@ -172,8 +153,6 @@ def _apply(task: PartTask, stage: Stage[Any]) -> PartReport:
         usage=first.usage,
         seconds=first.seconds + second.seconds,
     )
-    rejects = pa.concat_tables([drafts.read_rejects(task.part), reject_table(after.rejects)])
-    return task.folder.commit(both, after.table, rejects)
 
 
 def _report(

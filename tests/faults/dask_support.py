@@ -21,7 +21,7 @@ from pipeline.engines.resolve import resolve_model
 from pipeline.folders import LocalFolder
 from pipeline.runtime.executors import Executor, Outcome
 from pipeline.runtime.store import StepFolder
-from pipeline.runtime.worker import PartTask
+from pipeline.runtime.task import PartTask
 from pipeline.runtime.worker_setup import at_work, perform_on_worker
 from schemas.recipe import ModelEntry, ModelPlacement
 from stages.magpie import Config as MagpieConfig

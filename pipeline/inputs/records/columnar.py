@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.inputs.records.base import Record, check_fields
+from pipeline.inputs.records.base import Record, check_fields, reading
+from schemas.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,17 +29,48 @@ def read_arrow(path: Path, name: str, fields: Sequence[str]) -> Iterator[Record]
     import pyarrow as pa
 
     with pa.OSFile(str(path)) as source:
-        try:
-            file = pa.ipc.open_file(source)
-            batches = (file.get_batch(i) for i in range(file.num_record_batches))
-            schema = file.schema
-        except pa.ArrowInvalid:
-            source.seek(0)
-            stream = pa.ipc.open_stream(source)
-            batches, schema = iter(stream), stream.schema
+        file = _opened(source)
+        schema = file.schema
         check_fields(name, fields, schema.names)
         wanted = list(fields) or schema.names
-        yield from _records(name, (batch.select(wanted) for batch in batches))
+        yield from _records(name, (batch.select(wanted) for batch in _batches(file)))
+
+
+def read_table(path: Path, name: str, kind: str) -> pa.Table:
+    """A whole Parquet or Arrow file, metadata of its schema included.
+
+    Raises:
+        InputError: it is neither, or cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with reading(name):
+        if kind == "parquet":
+            return pq.read_table(path)
+        if kind == "arrow":
+            with pa.memory_map(str(path)) as source:
+                return _opened(source).read_all()
+    raise InputError(f"{name}: a Parquet or Arrow file is wanted here, not {kind}")
+
+
+def _opened(source: pa.NativeFile) -> pa.RecordBatchReader | pa.RecordBatchFileReader:
+    """A reader of an Arrow IPC file or stream, whichever it is."""
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_file(source)
+    except pa.ArrowInvalid:
+        source.seek(0)
+        return pa.ipc.open_stream(source)
+
+
+def _batches(
+    reader: pa.RecordBatchReader | pa.RecordBatchFileReader,
+) -> Iterable[pa.RecordBatch]:
+    if hasattr(reader, "num_record_batches"):
+        return (reader.get_batch(i) for i in range(reader.num_record_batches))
+    return iter(reader)
 
 
 def _records(name: str, batches: Iterable[pa.RecordBatch]) -> Iterator[Record]:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.runtime import errands
 from pipeline.runtime.errands import ERRAND_S, Paces, perform_all
-from pipeline.runtime.worker import PartTask
+from pipeline.runtime.task import PartTask
 from tests.faults.dask_support import task
 
 
