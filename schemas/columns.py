@@ -371,6 +371,9 @@ LABEL_DETAILS = (
 """What labels came from; gone once answers have been chosen by them."""
 
 EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the step `embed` names")
+EMBEDDING_TRUNCATED = Column(
+    "embedding_n_truncated", INT, "tokens of those texts that did not fit the model's window"
+)
 
 
 def named_column(name: str) -> Column:

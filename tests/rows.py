@@ -12,12 +12,20 @@ from pipeline.engines.scripted import ScriptedGenerator
 from schemas.arrow import arrow_schema
 from schemas.columns import RAW_PLACE, RAW_PROBLEM, RAW_RECORD, ROW_ID
 from schemas.ids import digest
-from schemas.models import Failure, GenerateRequest, LabelRequest, RewardRequest, ScoreRequest
+from schemas.models import (
+    EmbedRequest,
+    Failure,
+    GenerateRequest,
+    LabelRequest,
+    RewardRequest,
+    ScoreRequest,
+)
 from schemas.stage import Positions, Stage, StageConfig
 from tests.support import given_table
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
+    "embed": {"model": "policy", "text": ["prompt", "system"]},
     "judge": {"model": "policy"},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
     "logit": {"model": "policy", "reference": "reference"},
@@ -175,7 +183,7 @@ def _judgement(response_a: str, response_b: str) -> dict[str, Any]:
 
 def varied_model() -> ScriptedGenerator:
     """A model that says something else to each prompt and seed, and fails at some of them."""
-    return ScriptedGenerator(_answer, _likelihood, _labels, worth=_worth)
+    return ScriptedGenerator(_answer, _likelihood, _labels, worth=_worth, vector=_vector)
 
 
 def _number(*parts: str | int) -> int:
@@ -205,6 +213,13 @@ def _worth(request: RewardRequest) -> float | Failure:
     if _failed(number):
         return Failure(request.request_id, "context_length", "too long")
     return 5.0 - number % 10
+
+
+def _vector(request: EmbedRequest) -> list[float] | Failure:
+    number = _number(request.text)
+    if _failed(number):
+        return Failure(request.request_id, "timeout", "no answer in 1 s")
+    return [1.0, number % 7, number % 10]
 
 
 def _labels(request: LabelRequest) -> list[float] | Failure:
