@@ -138,13 +138,18 @@ CHOSEN_ID = Column("chosen_id", STRING, "response_id of `chosen`")
 REJECTED_ID = Column("rejected_id", STRING, "response_id of `rejected`")
 CHOSEN_MODEL = Column("chosen_model", STRING, "the model that wrote `chosen`")
 REJECTED_MODEL = Column("rejected_model", STRING, "the model that wrote `rejected`")
-SCORE_CHOSEN = Column("score_chosen", FLOAT, "score of `chosen` by the labeller the pair came from")
-SCORE_REJECTED = Column("score_rejected", FLOAT, "score of `rejected`")
-MARGIN = Column("margin", FLOAT, "score_chosen - score_rejected; never negative")
+SCORE_CHOSEN = Column(
+    "score_chosen",
+    FLOAT,
+    "score of `chosen` by the labeller the pair came from; null if it came without",
+    nullable=True,
+)
+SCORE_REJECTED = Column("score_rejected", FLOAT, "score of `rejected`", nullable=True)
+MARGIN = Column("margin", FLOAT, "score_chosen - score_rejected; never negative", nullable=True)
 P_CHOSEN = Column(
     "p_chosen", FLOAT, "P(chosen beats rejected) if the labeller gave one", nullable=True
 )
-LABELLER = Column("labeller", STRING, "the step whose scores decided")
+LABELLER = Column("labeller", STRING, "the step whose scores decided, or that loaded the label")
 
 CONFIDENCE = Column(
     "confidence", FLOAT, "P(chosen beats rejected) to the model that looks for noise"

@@ -27,6 +27,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
     "embed": {"model": "policy", "text": ["prompt", "system"]},
     "judge": {"model": "policy"},
+    "load_pairs": {"path": "a.jsonl", "on_bad_record": "reject", "keep": {"size": "number"}},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
     "logit": {"model": "policy", "reference": "reference"},
     "magpie": {"model": "policy", "rows": 8, "turns": 2},
@@ -144,9 +145,20 @@ def example_row(i: int) -> dict[str, Any]:
         "gold_answers": [] if i == 6 else [f"{i}"],
         "constraints": [{"kind": "words", "arguments": '{"most": 6}'}],
         "checks": [],
-        "raw_record": json.dumps({"prompt": f"What is number {i}?"}),
+        "raw_record": json.dumps(_record(i)),
         "raw_place": f"a.jsonl:{i}",
         "raw_problem": "bad_record: no record" if i == 5 else None,
+    }
+
+
+def _record(i: int) -> dict[str, Any]:
+    """A record that is a prompt, an answer or a pair, as one likes."""
+    return {
+        "prompt": f"What is number {i}?",
+        "completion": f"An answer to number {i}.",
+        "chosen": f"The best answer to number {i}.",
+        "rejected": f"The worst answer to number {i}.",
+        "size": i,
     }
 
 
