@@ -27,6 +27,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
     "embed": {"model": "policy", "text": ["prompt", "system"]},
     "judge": {"model": "policy"},
+    "load_answers": {"path": "a.jsonl", "on_bad_record": "reject", "keep": {"size": "number"}},
     "load_pairs": {"path": "a.jsonl", "on_bad_record": "reject", "keep": {"size": "number"}},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
     "logit": {"model": "policy", "reference": "reference"},
