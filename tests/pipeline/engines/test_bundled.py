@@ -55,6 +55,13 @@ def test_a_missing_package_says_how_to_install_it() -> None:
         packaged_path(missing)
 
 
+def test_a_folder_is_opened_where_the_package_has_it(package: Path) -> None:
+    (package / "model").mkdir()
+    folder = Bundled("fake-model", "fake-package", "fake_bundle", "model")
+    assert bundled_folder(folder) == package / "model"
+    assert calls(package) == 0
+
+
 def test_it_is_made_once_and_then_found(package: Path) -> None:
     first = bundled_folder(FAKE)
     assert (first / "model.safetensors").read_bytes() == b"weightsweights"
