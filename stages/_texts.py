@@ -34,7 +34,11 @@ def text_columns(names: Sequence[TextName]) -> tuple[Column, ...]:
 
 
 def texts_of(table: pa.Table, names: Sequence[TextName]) -> pa.LargeStringArray:
-    """The named texts of each row, joined by a line break. No nulls."""
+    """The named texts of each row, joined by a line break. No nulls.
+
+    Raises:
+        ValueError: a prompt without turns.
+    """
     import pyarrow.compute as pc
 
     texts = [_text(table, name) for name in names]
@@ -62,6 +66,9 @@ def _last(messages: pa.ListArray) -> pa.LargeStringArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    empty = pc.index(pc.list_value_length(messages), 0).as_py()
+    if empty >= 0:
+        raise ValueError(f"row {empty} has a prompt without turns")
     ends = pc.subtract(messages.offsets[1:], 1)
     return messages.values.field("content").take(ends).cast(pa.large_string())
 

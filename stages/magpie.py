@@ -244,9 +244,10 @@ _FIRST = "first"
 
 def sketch(batch: Batch, config: Config, context: PassContext) -> pa.Table:
     """What tells repeated instructions."""
-    return batch.table.select([ROW_ID.name]).append_column(
-        _INSTRUCTION, [[digest(_sameness(row)) for row in batch.rows]]
-    )
+    import pyarrow as pa
+
+    digests = pa.array([digest(_sameness(row)) for row in batch.rows], type=pa.string())
+    return batch.table.select([ROW_ID.name]).append_column(_INSTRUCTION, digests)
 
 
 def _sameness(row: Row) -> str:
@@ -255,13 +256,15 @@ def _sameness(row: Row) -> str:
 
 def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision:
     """Of the rows with one instruction, the one with the smallest row_id."""
+    import pyarrow as pa
+
     row_ids = sketches.column(ROW_ID.name).to_pylist()
     instructions = sketches.column(_INSTRUCTION).to_pylist()
     first: dict[str, str] = {}
     for row_id, instruction in zip(row_ids, instructions, strict=True):
         first[instruction] = min(row_id, first.get(instruction, row_id))
-    firsts = [first[instruction] for instruction in instructions]
-    return Decision(sketches.select([ROW_ID.name]).append_column(_FIRST, [firsts]))
+    firsts = pa.array([first[text] for text in instructions], type=pa.string())
+    return Decision(sketches.select([ROW_ID.name]).append_column(_FIRST, firsts))
 
 
 def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
@@ -269,7 +272,7 @@ def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     import pyarrow as pa
 
     first = decision.column(_FIRST).to_pylist()
-    pairs = [(row, kept) for row, kept in zip(batch.rows, first, strict=True)]
+    pairs = list(zip(batch.rows, first, strict=True))
     keep = [row[ROW_ID.name] == kept for row, kept in pairs]
     rejects = (
         Reject(

@@ -6,6 +6,7 @@ never guessed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,13 +60,14 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """What one step did: rows in and out, rejects by reason."""
+    """What one step did: rows in and out, rejects by reason, figures of a decision over all."""
 
     name: str
     stage: str
     rows_in: int
     rows_out: int
     rejects: Mapping[str, int] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,10 +239,29 @@ def _counts(steps: Sequence[StepFacts]) -> str:
         for step in steps
     ]
     table = _table(("step", "stage", "rows in", "rows out", "rejects by reason"), rows)
+    decided = "".join(
+        f"\n* `{step.name}`: {figures_text(step.figures)}" for step in steps if step.figures
+    )
     return (
         f"## What became of the rows\n\n{table}\n\nA reject is a row or a single answer, so there "
         "may be more rejects than rows lost; a step that makes or splits pairs changes the count."
+        + (f"\n\nWhat steps say of their choice among all rows:\n{decided}" if decided else "")
     )
+
+
+def figures_text(figures: Mapping[str, Any]) -> str:
+    """Figures in one line, as a person reads them."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_figure(value)}" for name, value in figures.items()
+    )
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _config(config: ConfigFacts) -> str:

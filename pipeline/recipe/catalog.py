@@ -98,7 +98,7 @@ def _records(plugins: dict[str, Stage[Any]], *, exporters: bool) -> _Records:
 
 def builtin_names() -> list[str]:
     """Modules of the folder `stages/`, but for helpers whose name starts with `_`."""
-    modules = pkgutil.iter_modules(stages.__path__)
+    modules = (module for module in pkgutil.iter_modules(stages.__path__) if not module.ispkg)
     return sorted(module.name for module in modules if not module.name.startswith("_"))
 
 

@@ -187,5 +187,5 @@ def _lines(steps: Iterable[KeyedStep], progress: Progress) -> tuple[StepLine, ..
     for step in steps:
         with suppress(KeyError):
             report, reused = progress.reports[step.number]
-            lines.append(StepLine(step.step.name, report, reused))
+            lines.append(StepLine(step.step.name, report, reused, figures=step.folder.figures()))
     return tuple(lines)

@@ -43,7 +43,12 @@ def _report(step: KeyedStep) -> StepFacts:
     if report is None:
         raise ContractError(f"step `{step.step.name}` is not complete; the dataset needs it")
     return StepFacts(
-        step.step.name, step.step.stage.name, report.rows_in, report.rows_out, report.rejects
+        step.step.name,
+        step.step.stage.name,
+        report.rows_in,
+        report.rows_out,
+        report.rejects,
+        step.folder.figures(),
     )
 
 

@@ -32,7 +32,7 @@ class StepStatus:
     Attributes:
         state: `complete`, `partial` or `waiting`.
         parts, parts_done: None while the step has not been opened.
-        parts_drafted: parts that wait for the decision over all of them.
+        parts_drafted: parts, drafted or sketched, that wait for the decision over all of them.
         report: sums over the committed parts.
     """
 
@@ -171,17 +171,17 @@ def _step_status(out: Path, entry: dict[str, Any], parent: StepStatus | None) ->
     # A step has as many parts as the one whose rows it takes; a source is cut into some.
     known = parent.parts if parent else (None if layout is None else len(layout))
     done = list(_committed(folder))
-    drafts = list(_committed(folder.drafts()))
+    waiting = list(_committed(folder.drafts())) or list(_committed(folder.sketches(0)))
     finished = {report.part for report in done}
-    waiting = [report for report in drafts if report.part not in finished]
-    begun = bool(done or drafts or layout)
+    undecided = [report for report in waiting if report.part not in finished]
+    begun = bool(done or waiting or layout)
     return StepStatus(
         name=entry["step"],
         folder=folder,
         state="partial" if begun else "waiting",
         parts=known if begun else None,
         parts_done=len(done),
-        parts_drafted=len(waiting),
+        parts_drafted=len(undecided),
         report=StepReport.of_parts(done),
     )
 

@@ -253,6 +253,11 @@ class StepFolder:
         manifest = self.manifest()
         return StepReport.from_json(manifest["report"]) if manifest else None
 
+    def figures(self) -> dict[str, Any]:
+        """What a complete step says of its decision over all rows; empty if it made none."""
+        manifest = self.manifest()
+        return dict(manifest.get("figures", {})) if manifest else {}
+
     def intact(self) -> bool:
         """True if the step is complete and every part is as it was written."""
         return self.manifest() is not None and all(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.dataset.card import figures_text
 from pipeline.runtime.console import duration
 from pipeline.runtime.reports import StepReport
 from pipeline.runtime.tally import Tally
@@ -27,6 +28,7 @@ class StepLine:
     reused: bool
     wall_s: float | None = None
     sampled_tokens: int = 0
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def tokens_per_s(self) -> float | None:
@@ -42,6 +44,7 @@ class StepLine:
             "step": self.name,
             "reused": self.reused,
             **asdict(self.report),
+            "figures": dict(self.figures),
             "wall_s": None if self.wall_s is None else round(self.wall_s, 3),
             "tokens_per_s": None if rate is None else round(rate, 1),
         }
@@ -86,6 +89,7 @@ class Summary:
     def as_text(self) -> str:
         """Rows by step, rejects by reason, tokens, time, paths."""
         lines = [*_step_table(self.steps), "", *_reject_table(self.steps)]
+        lines += [f"{s.name}: {figures_text(s.figures)}" for s in self.steps if s.figures]
         new = [line for line in self.steps if not line.reused]
         sampled = sum(line.report.usage.sampled_tokens for line in new)
         prompts = sum(line.report.usage.prompt_tokens for line in new)

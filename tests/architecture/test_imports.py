@@ -25,6 +25,7 @@ HEAVY = {
     "httpx",
     "jsonschema",
     "krippendorff",
+    "numba",
     "numpy",
     "py3langid",
     "pyarrow",
@@ -41,6 +42,9 @@ HEAVY = {
 }
 LIGHT_COMMANDS = HEAVY - {"httpx", "tenacity", "accelerate"}
 """What `--help` and `check` must not load; a test holds the list exactly."""
+
+KERNELS = ROOT / "stages" / "kernels"
+"""Numeric code behind the stages, made of arrays: loaded where it is used, and heavy itself."""
 
 FILES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
@@ -109,8 +113,17 @@ def test_the_engine_vllm_has_two_doors() -> None:
 def test_heavy_packages_are_imported_inside_functions(path: Path) -> None:
     if path == ROOT / "schemas/arrow.py":  # the one module about Arrow; imported where rows flow
         return
-    found = {module.split(".")[0] for _, module in imports(path, at_module_level=True)}
-    assert not found & HEAVY
+    found = {module for _, module in imports(path, at_module_level=True)}
+    if path.is_relative_to(KERNELS):
+        return
+    assert not {module.split(".")[0] for module in found} & HEAVY
+    assert not {module for module in found if module.startswith("stages.kernels")}
+
+
+@pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=relative)
+def test_kernels_know_arrays_and_nothing_of_rows(path: Path) -> None:
+    ours = {module for _, module in imports(path) if module.split(".")[0] in LAYERS}
+    assert all(module.startswith("stages.kernels") for module in ours)
 
 
 def loaded_by(*arguments: str) -> set[str]:

@@ -14,7 +14,7 @@ from schemas.stage import Stage
 from stages import export_dpo, export_kto
 from tests.preference_rows import batch_for, pair_row
 from tests.slow.trl_runs import arguments, load, losses, model_and_tokenizer
-from tests.support import FakeContext
+from tests.support import FakeContext, run_pass
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,9 +25,7 @@ pytestmark = [
 def exported(stage: Stage[Any], batch: Batch) -> Batch:
     config = stage.config()
     done = stage.run(batch, config, FakeContext(stage=stage.name))
-    if passes := stage.dataset_pass:
-        done = passes.apply(done, config, passes.decide([passes.sketch(done, config)], config))
-    return done
+    return run_pass(stage, config, [done.table])[0][0] if stage.dataset_pass else done
 
 
 @pytest.mark.parametrize("config", ["dpo", "kto"])
@@ -117,6 +115,5 @@ def test_one_class_is_refused() -> None:
     stage = export_kto.STAGE
     rows = exported(stage, batch_for(stage, [pair_row("r", "Good.", "Bad.")])).table
     only_true = Batch(rows.filter(rows.column("label")))
-    config = export_kto.Config()
     with pytest.raises(ExportRefused, match="1 desirable and 0 undesirable"):
-        export_kto.decide([export_kto.sketch(only_true, config)], config)
+        run_pass(stage, export_kto.Config(), [only_true.table])

@@ -13,9 +13,9 @@ from pipeline.runtime.contract import settle
 from schemas.batch import Batch, Row
 from schemas.models import Failure, HiddenRequest, HiddenSum
 from schemas.stage import Need
-from stages.ches import STAGE, Config, apply, ches, decide, mean, run, sketch
+from stages.ches import STAGE, Config, ches, mean, run
 from tests.preference_rows import batch_for, pair_row
-from tests.support import FakeContext
+from tests.support import FakeContext, run_pass
 
 VALUES = st.floats(-100, 100).map(lambda value: round(value, 3))
 PAIRS = st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=8)
@@ -89,8 +89,7 @@ def draft(
 
 
 def filtered(parts: Sequence[Batch], config: Config) -> tuple[set[str], list[tuple[str, str]]]:
-    decision = decide([sketch(part, config) for part in parts], config)
-    after = [apply(part, config, decision) for part in parts]
+    after, _ = run_pass(STAGE, config, [part.table for part in parts])
     kept = {row["row_id"] for part in after for row in part.rows}
     return kept, sorted((r.row_id, r.code) for part in after for r in part.rejects)
 
@@ -121,8 +120,8 @@ def test_the_lowest_share_stays_and_the_rest_says_why() -> None:
     kept, gone = filtered([draft(rows, sums, config)], config)
     assert kept == {"095", "096", "097", "098", "099"}
     assert gone == [(f"{i:03}", "ches_too_high") for i in range(95)]
-    part = draft(rows, sums, config)
-    first = apply(part, config, decide([sketch(part, config)], config)).rejects[0]
+    (after,), _ = run_pass(STAGE, config, [draft(rows, sums, config).table])
+    first = after.rejects[0]
     assert first.message == "ln_ches is 100, above 5, the highest of the lowest 0.05"
     assert first.raw == "c0\n\nr0"
 

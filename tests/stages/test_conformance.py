@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pickle
-import pkgutil
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-import stages
+from pipeline.recipe.catalog import builtin_names
 from pipeline.runtime.contract import FED, check_survivors, project, settle
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch, Reject
@@ -24,11 +23,7 @@ from schemas.stage import Stage, StageConfig
 from tests.rows import GIVEN, example_config, example_table, varied_model
 from tests.support import FakeContext, run_pass
 
-NAMES = sorted(
-    module.name
-    for module in pkgutil.iter_modules(stages.__path__)
-    if not module.name.startswith("_")  # helpers of stages
-)
+NAMES = builtin_names()
 
 
 @pytest.fixture(params=NAMES)

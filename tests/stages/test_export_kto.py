@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 from collections import Counter, defaultdict
 from itertools import pairwise
 
@@ -15,15 +14,12 @@ from schemas.layouts import ORDER_BITS
 from stages.export_kto import (
     STAGE,
     Config,
-    apply,
-    decide,
     desirable_weight_range,
     place,
     run,
-    sketch,
 )
 from tests.preference_rows import QUESTION, batch_for, pair_row
-from tests.support import FakeContext
+from tests.support import FakeContext, run_pass
 
 CONFIG = Config()
 
@@ -34,8 +30,7 @@ def first_pass(*rows: Row) -> Batch:
 
 def both_passes(*parts: list[Row]) -> list[Batch]:
     drafts = [first_pass(*part) for part in parts]
-    decision = decide([sketch(draft, CONFIG) for draft in drafts], CONFIG)
-    return [apply(draft, CONFIG, pickle.loads(pickle.dumps(decision))) for draft in drafts]
+    return run_pass(STAGE, CONFIG, [draft.table for draft in drafts])[0]
 
 
 def test_a_pair_becomes_two_rows() -> None:
@@ -87,7 +82,7 @@ def test_one_class_is_refused() -> None:
     only_good = first_pass(pair_row("1", "a", "b"), pair_row("2", "a", "c"))
     good = Batch(only_good.table.filter(only_good.table.column("label")))
     with pytest.raises(ExportRefused, match="1 desirable and 0 undesirable"):
-        decide([sketch(good, CONFIG)], CONFIG)
+        run_pass(STAGE, CONFIG, [good.table])
 
 
 def test_conflicts_that_leave_nothing_are_refused() -> None:

@@ -8,7 +8,7 @@ from schemas.batch import Batch, Row
 from schemas.errors import ExportRefused
 from stages.export_unpaired import STAGE, Config, run
 from tests.preference_rows import QUESTION, batch_for
-from tests.support import FakeContext
+from tests.support import FakeContext, run_pass
 
 
 def row(row_id: str, answer: str | None, label: bool, **changed: Any) -> Row:
@@ -31,9 +31,8 @@ def row(row_id: str, answer: str | None, label: bool, **changed: Any) -> Row:
 def both_passes(*rows: Row) -> Batch:
     config = Config()
     draft = run(batch_for(STAGE, rows), config, FakeContext())
-    passes = STAGE.dataset_pass
-    assert passes is not None
-    return passes.apply(draft, config, passes.decide([passes.sketch(draft, config)], config))
+    (batch,), _ = run_pass(STAGE, config, [draft.table])
+    return batch
 
 
 def test_an_answer_becomes_a_completion() -> None:

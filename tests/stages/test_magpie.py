@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,11 +12,11 @@ from pydantic import ValidationError
 from pipeline.engines.scripted import ScriptedGenerator
 from prompts.render import render
 from schemas.batch import Batch, make_batch
-from schemas.columns import ROW_ID
+from schemas.columns import MESSAGES, ROW_ID
 from schemas.ids import row_seed
 from schemas.models import Failure, GenerateRequest, Generation
-from stages.magpie import FOLLOW_UP_PROMPT, STAGE, Config, apply, decide, sketch
-from tests.support import FakeContext
+from stages.magpie import FOLLOW_UP_PROMPT, STAGE, Config
+from tests.support import FakeContext, run_pass
 
 GOOD = "What makes the sky look blue?"
 
@@ -162,9 +163,7 @@ def test_the_word_assistant_stays() -> None:
 def test_of_repeated_instructions_the_smallest_row_id_stays() -> None:
     texts = {"a": GOOD, "b": "How do birds find their way?", "c": f"{GOOD.upper()}", "d": GOOD}
     parts = [run(Scripted(texts[i]), i) for i in "dcba"]
-    decision = decide([sketch(part, settings()) for part in parts], settings())
-    assert decision == {"c": "a", "d": "a"}
-    after = [apply(part, settings(), decision) for part in parts]
+    after, _ = run_pass(STAGE, settings(), [part.table for part in parts])
     assert [row["row_id"] for batch in after for row in batch.rows] == ["b", "a"]
     (reject,) = after[1].rejects
     assert (reject.row_id, reject.code, reject.raw) == ("c", "repeated", GOOD.upper())
@@ -178,11 +177,24 @@ def test_of_repeated_instructions_the_smallest_row_id_stays() -> None:
     st.integers(0, 5),
 )
 def test_the_decision_does_not_depend_on_parts(pairs: Sequence[tuple[str, str]], at: int) -> None:
-    whole = decide([tuple(pairs)], settings())
-    assert decide([tuple(pairs[at:])[::-1], tuple(pairs[:at])], settings()) == whole
-    kept = [pair for pair in pairs if pair[0] not in whole]
-    assert {text for _, text in kept} == {text for _, text in pairs}
-    assert len({text for _, text in kept}) == len(kept)
+    def kept(*parts: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        tables = [batch_of(part) for part in parts]
+        after, _ = run_pass(STAGE, settings(), tables)
+        rows = (row for batch in after for row in batch.rows)
+        return {(row["row_id"], row["messages"][0]["content"]) for row in rows}
+
+    whole = kept(pairs)
+    assert kept(pairs[at:][::-1], pairs[:at]) == whole
+    assert {text for _, text in whole} == {text for _, text in pairs}
+    assert len({text for _, text in whole}) == len(whole)
+
+
+def batch_of(pairs: Sequence[tuple[str, str]]) -> pa.Table:
+    rows = [
+        {"row_id": row_id, "messages": [{"role": "user", "content": text}]}
+        for row_id, text in pairs
+    ]
+    return make_batch((ROW_ID, MESSAGES), rows).table
 
 
 def test_settings_are_checked() -> None:

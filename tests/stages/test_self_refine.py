@@ -14,9 +14,9 @@ from schemas.batch import Batch, Row
 from schemas.models import Failure, ScoreRequest
 from schemas.stage import Need
 from stages.logit import preference
-from stages.self_refine import STAGE, Config, apply, decide, run, sketch
+from stages.self_refine import STAGE, Config, run
 from tests.preference_rows import batch_for, pair_row
-from tests.support import FakeContext
+from tests.support import FakeContext, run_pass
 
 
 def settings(**values: Any) -> Config:
@@ -41,8 +41,8 @@ def draft(
 
 
 def refined(parts: Sequence[Batch], config: Config) -> dict[str, Row]:
-    decision = decide([sketch(part, config) for part in parts], config)
-    rows = [row for part in parts for row in apply(part, config, decision).rows]
+    after, _ = run_pass(STAGE, config, [part.table for part in parts])
+    rows = [row for part in after for row in part.rows]
     return {row["row_id"]: row for row in rows}
 
 

@@ -67,10 +67,11 @@ def _opened(source: pa.NativeFile) -> pa.RecordBatchReader | pa.RecordBatchFileR
 
 def _batches(
     reader: pa.RecordBatchReader | pa.RecordBatchFileReader,
-) -> Iterable[pa.RecordBatch]:
+) -> Iterator[pa.RecordBatch]:
     if hasattr(reader, "num_record_batches"):
-        return (reader.get_batch(i) for i in range(reader.num_record_batches))
-    return iter(reader)
+        yield from (reader.get_batch(i) for i in range(reader.num_record_batches))
+    else:
+        yield from reader
 
 
 def _records(name: str, batches: Iterable[pa.RecordBatch]) -> Iterator[Record]:

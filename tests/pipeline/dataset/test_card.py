@@ -148,3 +148,10 @@ def test_no_text_of_the_user_breaks_out_of_its_place(recipe: str, name: str, cod
     assert front(card)["pretty_name"] == (name or "n")
     assert front(card)["configs"][0]["config_name"] == "dpo"
     assert recipe.strip() in card
+
+
+def test_what_a_step_says_of_its_choice_stands_below_the_counts() -> None:
+    steps = (*STEPS, StepFacts("zipfit", "zipfit", 9, 3, {}, {"length_rank_correlation": -0.947}))
+    text = render_card(replace(RUN, steps=steps), [DPO])
+    assert "* `zipfit`: length rank correlation -0.947\n" in text
+    assert "choice among all rows" not in render_card(RUN, [DPO])

@@ -36,7 +36,7 @@ def key(step: Step | None = None, **changes: Any) -> str:
     facts: dict[str, Any] = {
         "model_fingerprints": {"policy": "f1", "judge": "f2"},
         "prompt_hashes": {"rubric": "h1"},
-        "input_digest": "d1",
+        "input_digests": {"feed": "d1"},
         "upstream": "u1",
         "recipe_seed": 7,
     }
@@ -56,8 +56,9 @@ def test_a_key_is_128_bits_of_hex() -> None:
         {"model_fingerprints": {"policy": "f1"}},
         {"prompt_hashes": {"rubric": "h2"}},
         {"prompt_hashes": {}},
-        {"input_digest": "d2"},
-        {"input_digest": None},
+        {"input_digests": {"feed": "d2"}},
+        {"input_digests": {}},
+        {"input_digests": {"target": "d1"}},
         {"upstream": "u2"},
         {"upstream": None},
         {"recipe_seed": 8},

@@ -20,7 +20,7 @@ TOTAL = StepReport(48, 40, 8, 0, {"fragment": 8}, Usage(60, 1200, 900, 9.0), 12.
 def keyed(name: str, out: Path = Path("out"), number: int = 0) -> KeyedStep:
     step = Step(number, name, stage(name, NoConfig, effect="map"), NoConfig(), ())
     folder = StepFolder.at(LocalFolder(out / "work"), number, name, "k" * 32)
-    return KeyedStep(number, step, "k" * 32, folder, None, {}, None)
+    return KeyedStep(number, step, "k" * 32, folder, None, {}, None, {})
 
 
 def commit(folder: StepFolder, number: int) -> None:

@@ -9,8 +9,11 @@ import pytest
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.scripted import EVERYTHING, ScriptedGenerator
+from pipeline.folders import LocalFolder
 from pipeline.runtime.model_pool import Meter, ModelPool, PooledModel, RunContext
 from pipeline.runtime.reports import Usage
+from pipeline.runtime.store import StepFolder
+from pipeline.runtime.surroundings import StepSurroundings
 from schemas.errors import EngineDied
 from schemas.models import (
     Embedding,
@@ -119,9 +122,13 @@ def test_failures_cost_a_request_and_no_tokens() -> None:
     assert meter.usage == Usage(1, 0, 0, 2.0)
 
 
+def around(stage: str) -> StepSurroundings:
+    return StepSurroundings(stage, 7, StepFolder(LocalFolder(Path("nowhere")), "key"))
+
+
 def test_rewards_and_states_go_through_the_pool_and_are_paid_for(log: list[str]) -> None:
     meter = Meter()
-    context = RunContext("reward", 7, {"rm": spec("rm")}, ModelPool(), meter)
+    context = RunContext(around("reward"), {"rm": spec("rm")}, ModelPool(), meter)
     asked = [RewardRequest(f"{i}", Prompt("one two"), Prompt("one two three")) for i in range(2)]
     results = context.rewarder("rm").reward(asked)
     assert [result.request_id for result in results] == ["0", "1"]
@@ -166,7 +173,7 @@ def test_scripted_embeddings_are_not_kept(log: list[str], tmp_path: Path) -> Non
 
 
 def test_the_context_gives_a_stage_its_roles(log: list[str], tmp_path: Path) -> None:
-    context = RunContext("judge", 7, {"policy": spec("policy")}, ModelPool())
+    context = RunContext(around("judge"), {"policy": spec("policy")}, ModelPool())
     assert context.model_name("policy") == "policy:echo"
     assert context.model("policy").capabilities == EVERYTHING
     assert context.chat("policy").render([]).text == "<assistant>"

@@ -1,10 +1,13 @@
 """The loop, the worker and the store together, on small stages that need no model."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipeline.folders import LocalFolder
@@ -14,14 +17,23 @@ from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.listener import Listener
 from pipeline.runtime.reports import PartReport, StepReport
 from pipeline.runtime.run import Runner
-from pipeline.runtime.state import Shape
+from pipeline.runtime.shapes import plain_shape
 from pipeline.runtime.store import StepFolder
 from schemas.batch import Batch, Reject, make_batch
 from schemas.columns import LINEAGE, ROW_ID, SOURCE, Column
 from schemas.errors import ContractError, Interrupted, TooManyLosses
 from schemas.ids import digest
 from schemas.recipe import Recipe
-from schemas.stage import Context, DatasetPass, Positions, Stage, StageConfig
+from schemas.stage import (
+    Context,
+    DatasetPass,
+    Decision,
+    PassContext,
+    Positions,
+    Records,
+    Stage,
+    StageConfig,
+)
 from schemas.types import INT
 
 SIZE = Column("size", INT, "for tests")
@@ -54,22 +66,65 @@ def measure(batch: Batch, config: Config, context: Context) -> Batch:
     return make_batch([ROW_ID, SIZE], rows, [Reject(r, config.reject_code, "m") for r in bad])
 
 
-def first_of_each(batch: Batch, config: Config, decision: dict[str, str]) -> Batch:
-    kept = [r for r in batch.rows if decision[r["source"]] == r["row_id"]]
-    ids = {r["row_id"] for r in kept}
-    rejects = [Reject(r["row_id"], "repeated", "m") for r in batch.rows if r["row_id"] not in ids]
-    mask = [r["row_id"] in ids for r in batch.rows]
-    return Batch(batch.table.filter(mask), tuple(rejects))
+def sources(batch: Batch, config: Config, context: PassContext) -> pa.Table:
+    SKETCHED.append(len(batch))
+    return batch.table.select(["row_id", "source"])
 
 
-def smallest(sketches: Any, config: Config) -> dict[str, str]:
-    decision: dict[str, str] = {}
-    for source, row_id in (pair for sketch in sketches for pair in sketch):
-        decision[source] = min(decision.get(source, row_id), row_id)
-    return decision
+def smallest(sketches: pa.Table, config: Config, context: PassContext) -> Decision:
+    rows = sketches.to_pylist()
+    firsts = {
+        r["source"]: min(o["row_id"] for o in rows if o["source"] == r["source"]) for r in rows
+    }
+    stays = [firsts[r["source"]] == r["row_id"] for r in rows]
+    table = sketches.select(["row_id"]).append_column("stays", [stays])
+    return Decision(table, figures={"kept": sum(stays)}, notes=("said",))
+
+
+def first_of_each(batch: Batch, decision: pa.Table, config: Config) -> Batch:
+    stays = decision.column("stays").to_pylist()
+    ids = batch.table.column("row_id").to_pylist()
+    rejects = [Reject(i, "repeated", "m") for i, stay in zip(ids, stays, strict=True) if not stay]
+    return Batch(batch.table.filter(pa.array(stays, pa.bool_())), tuple(rejects))
+
+
+def names_in_file(batch: Batch, config: Config, context: PassContext) -> pa.Table:
+    known = context.once("known", lambda: names_of(context))
+    SKETCHED.append(len(batch))
+    listed = [source in known for source in batch.table.column("source").to_pylist()]
+    return batch.table.select(["row_id"]).append_column("listed", [listed])
+
+
+def names_of(context: PassContext) -> set[str]:
+    MADE.append(context.stage)
+    return {json.loads(r)["name"] for r in context.given("names").column("raw_record").to_pylist()}
+
+
+def three_rounds(sketches: pa.Table, config: Config, context: PassContext) -> Decision:
+    before = context.before.column("n").to_pylist() if context.before else [0] * len(sketches)
+    counts = [
+        n + seen for n, seen in zip(before, sketches.column("listed").to_pylist(), strict=True)
+    ]
+    rows = sketches.select(["row_id"]).append_column("n", pa.array(counts, pa.int64()))
+    TURNS.append(max(before, default=0))
+    return Decision(rows, again=len(TURNS) % 3 != 0)
+
+
+def counted(batch: Batch, decision: pa.Table, config: Config) -> Batch:
+    size = decision.column("n")
+    rejects = tuple(
+        Reject(i, "unlisted", "m")
+        for i, n in zip(batch.table.column("row_id").to_pylist(), size.to_pylist(), strict=True)
+        if not n
+    )
+    table = batch.table.select(["row_id"]).append_column("size", size)
+    return Batch(table.filter(pc.greater(size, 0)), rejects)
 
 
 CALLS: list[int] = []
+SKETCHED: list[int] = []
+MADE: list[str] = []
+TURNS: list[int] = []
 NUMBERS = Stage(
     "numbers", 1, "s", Config, number_rows, "source", writes=(SOURCE, LINEAGE),
     feed=lambda config: Positions(config.rows),
@@ -77,14 +132,15 @@ NUMBERS = Stage(
 UNIQUE = Stage(
     "unique", 1, "s", Config, number_rows, "source", writes=(SOURCE, LINEAGE),
     feed=lambda config: Positions(config.rows),
-    dataset_pass=DatasetPass(
-        lambda batch, config: [(r["source"], r["row_id"]) for r in batch.rows],
-        smallest,
-        first_of_each,
-    ),
+    dataset_pass=DatasetPass(sources, smallest, first_of_each),
+)  # fmt: skip
+LISTED = Stage(
+    "listed", 1, "s", Config, None, "filter", reads=(SOURCE,), writes=(SIZE,),
+    dataset_pass=DatasetPass(names_in_file, three_rounds, counted),
+    given=lambda config: {"names": Records("names.jsonl")},
 )  # fmt: skip
 SIZES = Stage("sizes", 1, "s", Config, measure, "filter", reads=(SOURCE,), writes=(SIZE,))
-STAGES = {stage.name: stage for stage in (NUMBERS, UNIQUE, SIZES)}
+STAGES = {stage.name: stage for stage in (NUMBERS, UNIQUE, SIZES, LISTED)}
 
 
 @dataclass
@@ -121,7 +177,8 @@ class Heard(Listener):
 @pytest.fixture(autouse=True)
 def stages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.runtime.worker.find_stage", STAGES.__getitem__)
-    CALLS.clear()
+    for calls in (CALLS, SKETCHED, MADE, TURNS):
+        calls.clear()
 
 
 def recipe(part_rows: int) -> Recipe:
@@ -149,10 +206,10 @@ def run(
         feed = stage.feed(config) if stage.feed else None
         parent = number - 1 if number else None
         folder = StepFolder.at(LocalFolder(tmp_path), number, stage.name, key)
-        keyed.append(KeyedStep(number, step, key, folder, parent, {}, feed))
+        keyed.append(KeyedStep(number, step, key, folder, parent, {}, feed, stage.given(config)))
     heard = Heard()
     plan = Plan(recipe(part_rows), tmp_path, (), ())
-    shapes = [Shape(k.parent, k.step.stage.dataset_pass is not None) for k in keyed]
+    shapes = [plain_shape(k) for k in keyed]
     Runner(plan, keyed, shapes, InlineExecutor, heard, stop_asked).run()
     return heard, keyed
 
@@ -182,7 +239,60 @@ def test_a_dataset_pass_sees_all_parts(tmp_path: Path) -> None:
     heard, steps = run(tmp_path, (UNIQUE, Config()), part_rows=3)
     assert sorted(row["source"] for row in rows_of(steps[0])) == ["s0", "s1", "s2"]
     assert heard.reports["unique"].rejects == {"repeated": 7}
-    assert not steps[0].folder.drafts().folder.exists()
+    assert steps[0].folder.manifest()["figures"] == {"kept": 3}
+    assert "warning unique: said" in heard.lines
+    left = {path.name for path in Path(steps[0].folder.folder.url).iterdir()}
+    assert left == {"index", "layout.json", "manifest.json", "segment-00000.parts"}
+
+
+LISTING = ((NUMBERS, Config()), (LISTED, Config()))
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    path = tmp_path / "names.jsonl"
+    path.write_text('{"name": "s0"}\n{"name": "s2"}\n')
+    return path
+
+
+def test_a_stage_that_only_decides_goes_in_rounds_with_its_file(
+    tmp_path: Path, names: Path
+) -> None:
+    heard, steps = run(tmp_path, *LISTING)
+    kept = {(row["source"], row["size"]) for row in rows_of(steps[1])}
+    assert kept == {("s0", 3), ("s2", 3)}, "each of three rounds knows of the one before"
+    assert heard.reports["listed"].rejects.keys() == {"unlisted"}
+    assert SKETCHED == [4, 4, 2] * 3
+    assert MADE == ["listed"], "made once for all parts and rounds"
+    assert TURNS == [0, 1, 2]
+
+
+@pytest.mark.parametrize("after", range(1, 12))
+def test_a_dataset_pass_that_was_stopped_goes_on_where_it_was(
+    tmp_path: Path, names: Path, after: int
+) -> None:
+    def asked() -> bool:
+        return len(SKETCHED) + len(TURNS) >= after
+
+    with pytest.raises(Interrupted):
+        run(tmp_path, *LISTING, stop_asked=asked)
+    names.unlink()  # what was given to the step is kept in its folder
+    _, steps = run(tmp_path, *LISTING)
+    assert {(row["source"], row["size"]) for row in rows_of(steps[1])} == {("s0", 3), ("s2", 3)}
+    assert sum(SKETCHED) == 30, "no part is sketched twice in a round"
+    assert TURNS == [0, 1, 2], "nothing is decided twice"
+
+
+def test_a_decision_on_rows_that_changed_is_made_again(tmp_path: Path, names: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(tmp_path, *LISTING, stop_asked=lambda: len(TURNS) == 1)
+    folder = next(tmp_path.glob("01-listed-*"))
+    assert (folder / "decision.json").exists()
+    part = next((folder / "decisions-0").glob("*.part"))
+    part.write_bytes(part.read_bytes()[:-1])
+    _, steps = run(tmp_path, *LISTING)
+    assert TURNS == [0, 0, 1], "the first round once more"
+    assert {row["source"] for row in rows_of(steps[1])} == {"s0", "s2"}
 
 
 def test_a_second_run_does_nothing(tmp_path: Path) -> None:

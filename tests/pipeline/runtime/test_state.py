@@ -3,7 +3,7 @@
 import random as randomness
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +12,6 @@ from pipeline.runtime.moves import (
     Broken,
     Close,
     Closed,
-    Decide,
     Decided,
     Died,
     Done,
@@ -38,10 +37,7 @@ ALONE = Shape()
 
 def chain(*shapes: Shape) -> list[Shape]:
     """Each step takes the rows of the one before."""
-    linked = [
-        Shape(number - 1 if number else None, s.two_pass, s.group, s.turn, s.lanes)
-        for number, s in enumerate(shapes)
-    ]
+    linked = [replace(s, parent=number - 1 if number else None) for number, s in enumerate(shapes)]
     return linked
 
 
@@ -123,22 +119,49 @@ def test_committed_parts_are_not_done_again() -> None:
 
 
 def test_a_dataset_pass_goes_through_its_parts_three_times() -> None:
-    assert opened([Shape(two_pass=True)], Opened(0, parts=1)) == [Submit(0, "run", 0)]
+    assert opened([Shape(decides=True)], Opened(0, parts=1)) == [Submit(0, "run", 0)]
     assert run.handle(Done(0, "run", 0)) == [Submit(0, "sketch", 0)]
-    assert run.handle(Done(0, "sketch", 0)) == [Decide(0)]
+    assert run.handle(Done(0, "sketch", 0)) == [Submit(0, "decide", 0)]
     assert run.handle(Decided(0)) == [Submit(0, "apply", 0)]
     assert run.handle(Done(0, "apply", 0)) == [Pack(0)]
 
 
-def test_a_dataset_pass_resumes_from_its_drafts() -> None:
-    found = Opened(0, parts=2, drafted=frozenset({0, 1}), done=frozenset({1}))
-    assert opened([Shape(two_pass=True, lanes=9)], found) == [
-        Submit(0, "sketch", 0),
-        Submit(0, "sketch", 1),
-    ]
+def test_a_dataset_pass_may_go_in_rounds() -> None:
+    opened([Shape(decides=True)], Opened(0, parts=1))
+    run.handle(Done(0, "run", 0))
     run.handle(Done(0, "sketch", 0))
-    assert run.handle(Done(0, "sketch", 1)) == [Decide(0)]
+    assert run.handle(Decided(0, again=True)) == [Submit(0, "sketch", 0)]
+    assert run.handle(Done(0, "sketch", 0)) == [Submit(0, "decide", 0)]
     assert run.handle(Decided(0)) == [Submit(0, "apply", 0)]
+
+
+def test_a_stage_that_only_decides_sketches_parts_as_they_come() -> None:
+    shapes = chain(Shape(), Shape(decides=True, runs=False))
+    opened(shapes, Opened(0, parts=2), Opened(1, parts=2))
+    assert run.handle(Done(0, "run", 0)) == [Submit(1, "sketch", 0)]
+    assert run.handle(Done(1, "sketch", 0)) == [Submit(0, "run", 1)]
+    assert run.handle(Done(0, "run", 1)) == [Submit(1, "sketch", 1), Pack(0)]
+    assert run.handle(Done(1, "sketch", 1)) == [], "rows of step 0 may still be taken back"
+    run.handle(Packing(0, 1))
+    run.handle(Done(0, "pack", 0))
+    assert run.handle(Closed(0)) == [Submit(1, "decide", 0)]
+
+
+def test_a_dataset_pass_resumes_from_its_drafts() -> None:
+    found = Opened(0, parts=2, drafted=frozenset({0, 1}), sketched=frozenset({1}))
+    assert opened([Shape(decides=True, lanes=9)], found) == [Submit(0, "sketch", 0)]
+    assert run.handle(Done(0, "sketch", 0)) == [Submit(0, "decide", 0)]
+
+
+def test_a_dataset_pass_resumes_from_its_decision() -> None:
+    found = Opened(0, parts=2, decided="final", done=frozenset({1}))
+    assert opened([Shape(decides=True)], found) == [Submit(0, "apply", 0)]
+
+
+def test_a_dataset_pass_resumes_in_the_middle_of_a_round() -> None:
+    found = Opened(0, parts=2, decided="again", sketched=frozenset({1}))
+    assert opened([Shape(decides=True)], found) == [Submit(0, "sketch", 0)]
+    assert run.handle(Done(0, "sketch", 0)) == [Submit(0, "decide", 0)]
 
 
 def test_a_part_that_kills_its_worker_is_tried_once_more_alone_then_set_aside() -> None:
@@ -190,8 +213,7 @@ def test_more_workers_get_more_to_do() -> None:
 
 
 def test_a_step_without_parts_is_closed() -> None:
-    assert opened([Shape(two_pass=True)], Opened(0, parts=0)) == [Decide(0)]
-    assert run.handle(Decided(0)) == [Pack(0)]
+    assert opened([Shape(decides=True)], Opened(0, parts=0)) == [Pack(0)]
     assert run.handle(Packing(0, 0)) == [Close(0)]
 
 
@@ -232,16 +254,15 @@ class World:
                 self.answers += [Workers(group, self.workers) for group in sorted(groups)]
             case Submit(step, phase, part):
                 parent = self.shapes[step].parent
-                if phase == "run" and parent is not None:
-                    last = "apply" if self.shapes[parent].two_pass else "run"
+                first = "run" if self.shapes[step].runs else "sketch"
+                if phase == first and parent is not None:
+                    last = "apply" if self.shapes[parent].decides else "run"
                     assert self.done[parent, last, part], "its rows are not there yet"
                 self.flights.append(instruction)
             case GiveUp(step, part):
                 self.given_up += 1
                 self.done[step, "run", part] += 1
                 self.answers.append(Done(step, "run", part))
-            case Decide(step):
-                self.answers.append(Decided(step))
             case Pack(step):
                 self.answers.append(Packing(step, min(1, self.parts)))
             case Close(step):
@@ -265,11 +286,13 @@ class World:
             return Died(*where)
         assert flight.alone == bool(self.deaths[where])
         self.done[where] += 1
+        if flight.phase == "decide":
+            return Decided(flight.step)
         return Done(*where, self.companions)
 
 
 def test_short_parts_are_submitted_ahead_until_the_phase_ends() -> None:
-    machine = RunState([Shape(two_pass=True)])
+    machine = RunState([Shape(decides=True)])
     for event in (Started(), Opened(0, parts=6), Workers("", 1)):
         todo = machine.handle(event)
     assert todo == [Submit(0, "run", 0)]
@@ -285,9 +308,13 @@ def test_short_parts_are_submitted_ahead_until_the_phase_ends() -> None:
     st.lists(
         st.builds(
             Shape,
-            two_pass=st.booleans(),
+            decides=st.booleans(),
             group=st.sampled_from(("", "judge")),
             lanes=st.integers(1, 3),
+        ).flatmap(
+            lambda shape: st.builds(
+                replace, st.just(shape), runs=st.booleans() if shape.decides else st.just(True)
+            )
         ),
         min_size=1,
         max_size=4,
@@ -301,17 +328,17 @@ def test_whatever_the_order_each_part_is_done_exactly_once(
     shapes: list[Shape], parts: int, workers: int, companions: int, random: randomness.Random
 ) -> None:
     shapes = [
-        Shape(s.parent, s.two_pass, s.group, sum(o.group == s.group for o in shapes[:n]), s.lanes)
+        replace(s, turn=sum(o.group == s.group for o in shapes[:n]))
         for n, s in enumerate(chain(*shapes))
     ]
     world = World(shapes, parts, workers, random, companions)
     assert world.play() == End("finished")
-    phases = {True: ("run", "sketch", "apply"), False: ("run",)}
     expected = {
         (step, phase, part): 1
         for step, shape in enumerate(shapes)
-        for phase in phases[shape.two_pass]
+        for phase in ("run",) * shape.runs + ("sketch", "apply") * shape.decides
         for part in range(parts)
     }
+    decided = {(step, "decide", 0): 1 for step, s in enumerate(shapes) if s.decides and parts}
     packed = {(step, "pack", 0): 1 for step in range(len(shapes)) if parts}
-    assert world.done == expected | packed
+    assert world.done == expected | decided | packed

@@ -63,6 +63,14 @@ def test_tokens_that_a_prefix_cache_had_are_a_share_of_those_read() -> None:
     assert "900 tokens sampled, 1,200 read (25% cached), in 13 s" in text
 
 
+def test_what_a_step_says_of_its_choice_is_one_line() -> None:
+    figures = {"threshold": 0.8, "kept": 12000, "by": "margin", "shares": {"a": 1}}
+    lines = (StepLine("dedup", PAIR, reused=False, figures=figures),)
+    found = Summary("quickstart", lines, 13.2, Path("runs/q"), {})
+    assert 'dedup: threshold 0.8, kept 12,000, by margin, shares {"a": 1}\n' in found.as_text()
+    assert found.as_json()["steps"][0]["figures"] == figures
+
+
 def test_a_run_that_did_nothing_says_so_and_claims_no_tokens() -> None:
     text = summary(reused=True).as_text()
     assert "done before" in text
