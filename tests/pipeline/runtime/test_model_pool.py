@@ -146,7 +146,7 @@ def test_known_embeddings_are_paid_for_once_and_open_no_model(
     asked = [EmbedRequest(f"{i}", "one two") for i in range(2)]
     for usage in (Usage(2, 4, 0, ANY, 2), Usage(2, 4, 0, 0.0, 4)):
         meter = Meter()
-        context = RunContext("embed", 7, {"emb": emb}, ModelPool(), meter)
+        context = RunContext(around("embed"), {"emb": emb}, ModelPool(), meter)
         results = context.embedder("emb").embed(asked)
         assert [result.request_id for result in results] == ["0", "1"]
         assert meter.usage == usage
