@@ -13,7 +13,8 @@ class Usage:
     """What the models did for a part or a step.
 
     Attributes:
-        cached_tokens: those of `prompt_tokens` that an engine's prefix cache had.
+        cached_tokens: those of `prompt_tokens` that an engine's prefix cache had, or that are of
+            texts whose embedding was kept.
     """
 
     requests: int = 0
