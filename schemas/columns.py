@@ -379,17 +379,11 @@ EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the 
 EMBEDDING_TRUNCATED = Column(
     "embedding_n_truncated", INT, "tokens of those texts that did not fit the model's window"
 )
-
-
-def named_column(name: str) -> Column:
-    """The column of that name, whatever its type if it is none of ours but of a user's file."""
-    ours = (value for value in globals().values() if isinstance(value, Column))
-    named = [column for column in ours if column.name == name]
-    return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)
-
-
 EMBEDDING_REJECTED = Column(
     "embedding_rejected", ListOf(FLOAT), "where `embedding` is of `chosen`, the same of `rejected`"
+)
+EMBEDDING_REJECTED_TRUNCATED = Column(
+    "embedding_rejected_n_truncated", INT, "as `embedding_n_truncated`, of `embedding_rejected`"
 )
 ISA_LOGLIK = Column(
     "isa_loglik", FLOAT, "log density of the row under the mixture that was fitted to all, in nats"
@@ -402,3 +396,10 @@ COMPLEXITY_SCORES = Column(
 )
 QUALITY_SCORES = Column("quality_scores", ListOf(FLOAT), "of the answer of each turn, 1 to 6")
 DEITA_SCORE = Column("deita_score", FLOAT, "complexity times quality, summed over the turns")
+
+
+def named_column(name: str) -> Column:
+    """The column of that name, whatever its type if it is none of ours but of a user's file."""
+    ours = (value for value in globals().values() if isinstance(value, Column))
+    named = [column for column in ours if column.name == name]
+    return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)

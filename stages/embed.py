@@ -10,7 +10,7 @@ runs and recipes.
 What does not fit the model's window plays no part; how many tokens that were is kept for each row.
 
 Reads: the columns of the texts named.
-Writes: embedding; embedding_n_truncated, tokens cut off.
+Writes: embedding; embedding_n_truncated, tokens cut off; or the same of embedding_rejected.
 Drops: `empty_text`, `truncated` (if the recipe takes no truncated ones), `not_finite` (or without a
     direction, where a length of 1 is wanted), `engine_<kind>`.
 Cost: one forward pass over each text that the cache does not have.
@@ -21,12 +21,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from schemas.batch import Batch, Reject
-from schemas.columns import EMBEDDING, EMBEDDING_TRUNCATED, MESSAGES, ROW_ID
+from schemas.columns import (
+    EMBEDDING,
+    EMBEDDING_REJECTED,
+    EMBEDDING_REJECTED_TRUNCATED,
+    EMBEDDING_TRUNCATED,
+    MESSAGES,
+    ROW_ID,
+)
 from schemas.layouts import is_blank
 from schemas.models import Embedding, EmbedRequest, Failure
 from schemas.rejects import engine_code
@@ -46,10 +53,22 @@ class Config(StageConfig):
         description="Which texts of a row: `prompt`, `conversation`, `system`, `answer`, `chosen`, "
         "`rejected`; several are joined by a line break.",
     )
+    column: Literal["embedding", "embedding_rejected"] = Field(
+        "embedding",
+        description="Where the vector goes. A pair has one with either answer by two such steps, "
+        "the one with the rejected answer in `embedding_rejected`.",
+    )
     unit: bool = Field(True, description="Scale each vector to length 1; false leaves it as it is.")
     allow_truncated: bool = Field(
         True, description="Whether a text may be embedded of which only a part fits the window."
     )
+
+
+_WRITTEN = {
+    EMBEDDING.name: (EMBEDDING, EMBEDDING_TRUNCATED),
+    EMBEDDING_REJECTED.name: (EMBEDDING_REJECTED, EMBEDDING_REJECTED_TRUNCATED),
+}
+"""The columns of the vector and of the tokens that it lacks."""
 
 
 def run(batch: Batch, config: Config, context: Context) -> Batch:
@@ -107,7 +126,7 @@ def _table(kept: Mapping[str, Embedding], config: Config) -> pa.Table:
 
     from schemas.arrow import arrow_schema
 
-    schema = arrow_schema((ROW_ID, *STAGE.writes))
+    schema = arrow_schema((ROW_ID, *_WRITTEN[config.column]))
     if not kept:
         return schema.empty_table()
     vectors = np.stack([np.frombuffer(one.vector, np.float32) for one in kept.values()])
@@ -115,7 +134,7 @@ def _table(kept: Mapping[str, Embedding], config: Config) -> pa.Table:
     if config.unit:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ends = np.arange(len(kept) + 1, dtype=np.int32) * vectors.shape[1]
-    lists = pa.ListArray.from_arrays(ends, vectors.ravel(), type=schema.field(EMBEDDING.name).type)
+    lists = pa.ListArray.from_arrays(ends, vectors.ravel(), type=schema.field(config.column).type)
     truncated = pa.array([one.n_truncated for one in kept.values()], type=pa.int64())
     return pa.Table.from_arrays([pa.array(list(kept)), lists, truncated], schema=schema)
 
@@ -125,7 +144,7 @@ def _needs(config: Config) -> tuple[Need, ...]:
 
 
 def _fitted(config: Config) -> Stage[Config]:
-    return replace(STAGE, reads=text_columns(config.text))
+    return replace(STAGE, reads=text_columns(config.text), writes=_WRITTEN[config.column])
 
 
 STAGE = Stage(
@@ -136,7 +155,7 @@ STAGE = Stage(
     run=run,
     effect="map",
     reads=(MESSAGES,),
-    writes=(EMBEDDING, EMBEDDING_TRUNCATED),
+    writes=_WRITTEN[EMBEDDING.name],
     needs=_needs,
     fitted=_fitted,
 )

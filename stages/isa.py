@@ -15,7 +15,7 @@ of rows is one of the seed.
 
 The paper's unit is one prompt with one answer. A pair is one unit by the texts that were embedded
 (`pair: whole`), or two, one with either answer: its delta is the greater of both (`max`) or their
-mean (`mean`).
+mean (`mean`). For that, two steps `embed` write `embedding` and `embedding_rejected`.
 
 The paper sets `keep` by trial, 3.5 % to 10 %: `prefmill audit --scaling` reads such trials.
 

@@ -72,6 +72,15 @@ def test_the_named_texts_are_read_and_no_other_column() -> None:
     assert STAGE.needs(config) == (Need("model", "m", frozenset(("embed",))),)
 
 
+def test_a_pair_has_a_vector_for_its_other_answer_too() -> None:
+    batch = embed(Model({"a": [3.0, 4.0]}), "a", column="embedding_rejected")
+    vector = pytest.approx([0.6, 0.8])
+    other = {"embedding_rejected": vector, "embedding_rejected_n_truncated": 0}
+    assert batch.rows == [{"row_id": "0", **other}]
+    fitted = STAGE.fit(Config(model="m", column="embedding_rejected"))
+    assert {column.name for column in fitted.writes} == set(other)
+
+
 def test_what_was_cut_off_is_counted_or_turned_away() -> None:
     model = Model({"long text": [1.0]}, cut=5)
     assert [row["embedding_n_truncated"] for row in embed(model, "long text").rows] == [5]
