@@ -136,7 +136,7 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
     import numpy as np
     import pyarrow.compute as pc
 
-    from stages._isa_fit import fitted, report
+    from stages._isa_fit import fits, report
 
     columns = [vectors_in(sketches, c.name, context.stage) for c in _embeddings(config)]
     usable = sketches.column(EMBEDDING.name).is_valid()
@@ -145,13 +145,12 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
     places = pc.sort_indices(rows.column(ROW_ID.name)).to_numpy().astype(np.int64)
     if not len(places):
         return Decision(_decided(sketches, places, None, 0))
-    seeds = range(config.stability_seeds + 1)
-    fits = [fitted(columns, places, config, context, number) for number in seeds]
+    found = fits(columns, places, config, context)
     kept = n_kept(config.keep, len(places))
-    figures, notes = report(fits, rows.column(_LENGTH).to_numpy()[places], kept, config)
+    figures, notes = report(found, rows.column(_LENGTH).to_numpy()[places], kept, config)
     here = np.flatnonzero(usable.to_numpy())[places]
     return Decision(
-        _decided(sketches, here, fits[0].scores, kept),
+        _decided(sketches, here, found[0].scores, kept),
         figures=figures,
         notes=(*keeping_notes(config.keep, len(places)), *notes),
     )

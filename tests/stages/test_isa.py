@@ -240,3 +240,11 @@ def test_a_reject_tells_rank_and_limit_and_keeps_the_text() -> None:
     last = next(r for r in batch.rejects if r.message.startswith("rank 40 "))
     assert last.message.endswith("the first 3 stay")
     assert last.raw.startswith("Why is the sky blue?\nyes")
+
+
+def test_a_row_of_ten_megabytes_is_a_row() -> None:
+    rows = cloud()
+    rows[7] = {**rows[7], "chosen": "x" * 10_000_000}
+    kept, _, decision = selected(rows, config())
+    assert numbers(rows, kept) == {0, 1, 2}
+    assert decision.figures["length_rank_correlation"] is not None
