@@ -396,6 +396,13 @@ COMPLEXITY_SCORES = Column(
 )
 QUALITY_SCORES = Column("quality_scores", ListOf(FLOAT), "of the answer of each turn, 1 to 6")
 DEITA_SCORE = Column("deita_score", FLOAT, "complexity times quality, summed over the turns")
+DIVERSITY_RANK = Column("diversity_rank", INT, "when `diversity` took the row, 1 for the first")
+DIVERSITY_GAIN = Column(
+    "diversity_gain",
+    FLOAT,
+    "what the row added to the objective when it was taken: similarity to it, for `k_center` its "
+    "distance to the rows taken before, for `log_det` nats",
+)
 
 
 def named_column(name: str) -> Column:

@@ -35,6 +35,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "logit": {"model": "policy", "reference": "reference"},
     "magpie": {"model": "policy", "rows": 8, "turns": 2},
     "calibrate": {"labellers": ["judge"]},
+    "diversity": {"keep": 3},
     "consensus": {"labellers": ["judge"], "mode": "votes"},
     "respond": {"model": ["policy", "reference"], "n": 2},
     "reward": {"model": "policy"},

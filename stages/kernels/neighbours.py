@@ -85,7 +85,7 @@ def nearest(x: Floats, k: int) -> tuple[Places, Floats]:
         exact = cosines(x, np.repeat(ids, k), index[rows].ravel()).reshape(-1, k)
         sort_rows(index[rows], similarity[rows], exact)
 
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_threads()) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads()) as pool:
         list(pool.map(look, [(a, b) for a in starts for b in starts if a <= b]))
         list(pool.map(finish, starts))
     return index, similarity
@@ -120,14 +120,15 @@ def blocks_of_pairs(x: Floats, threshold: float) -> Iterator[tuple[Places, Place
         return i[near], j[near], similarity[near]
 
     for first in starts:
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_threads()) as pool:
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads()) as pool:
             parts = list(pool.map(look, [(first, second) for second in starts if second >= first]))
         i, j, similarity = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.lexsort((j, i))
         yield i[order], j[order], similarity[order]
 
 
-def _threads() -> int:
+def threads() -> int:
+    """How many threads to use: Numba's setting, by default one for each core."""
     return int(numba.config.NUMBA_NUM_THREADS)
 
 
