@@ -379,6 +379,26 @@ EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the 
 EMBEDDING_TRUNCATED = Column(
     "embedding_n_truncated", INT, "tokens of those texts that did not fit the model's window"
 )
+DSIR_LOGRATIO = Column(
+    "dsir_logratio",
+    FLOAT,
+    "log of how much likelier the text's n-grams are in the target than in all rows; by n-gram "
+    "with `normalise: length`",
+)
+DSIR_RANK = Column("dsir_rank", INT, "place among all rows by that and its noise, from 1")
+
+FINISH_REASON = Column(
+    "finish_reason", STRING, "how the answer ended, if the input says so", nullable=True
+)
+QUALITY_SCORE = Column("quality_score", FLOAT, "what the expression `by` of `quality_mix` came to")
+QUALITY_RANK = Column("quality_rank", INT, "place by that score among all rows; 1 is the highest")
+
+FINGERPRINT = Column("fingerprint", ListOf(INT), "XXH64 of the normalised text under two seeds")
+SIGNATURE = Column("signature", ListOf(INT), "the MinHash signature of the text's n-grams")
+SHINGLES = Column("shingles", ListOf(INT), "hashes of the text's n-grams, as unsigned ascending")
+SCHEME = Column("scheme", STRING, "how fingerprint, signature and shingles were made, as JSON")
+
+
 EMBEDDING_REJECTED = Column(
     "embedding_rejected", ListOf(FLOAT), "where `embedding` is of `chosen`, the same of `rejected`"
 )
@@ -402,6 +422,17 @@ DIVERSITY_GAIN = Column(
     FLOAT,
     "what the row added to the objective when it was taken: similarity to it, for `k_center` its "
     "distance to the rows taken before, for `log_det` nats",
+)
+ZIPFIT_SCORE = Column(
+    "zipfit_score", FLOAT, "how well the text compresses together with the targets; 1 is best"
+)
+ZIPFIT_NORMALISED = Column(
+    "zipfit_normalised",
+    FLOAT,
+    "standard deviations that `zipfit_score` lies above what is usual for the text's length",
+)
+ZIPFIT_RANK = Column(
+    "zipfit_rank", INT, "the row's place among all that `zipfit` compared; 1 is best"
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import AfterValidator, Field
 
@@ -69,7 +69,7 @@ def _vector(record: Row, name: str) -> list[float]:
     raise BadRecord("bad_field", f"field `{name}` holds {value!r:.60}, which is no list of numbers")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether it is a finite number that a float can hold."""
     try:
         is_real = isinstance(value, int | float) and not isinstance(value, bool)

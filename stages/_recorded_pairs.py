@@ -61,7 +61,9 @@ def _prompt(record: Row, name: str | None) -> list[Turn]:
 
 
 def _turns(side: Any, name: str) -> list[Turn]:
-    turns = [turn_of(side, 1)] if isinstance(side, dict) else turns_of(side, name, (list,))
+    turns = (
+        [turn_of(side, 1)] if isinstance(side, dict) else turns_of(side, name, ["list of turns"])
+    )
     if not turns:
         raise BadRecord("bad_record", f"field `{name}` holds no turn")
     return turns

@@ -39,6 +39,8 @@ _FOLLOWS = {
 """Which roles may come after which; the empty one is the start."""
 
 Turn = dict[str, str]
+Form = Literal["text", "list of turns"]
+ANY_FORM: tuple[Form, ...] = ("text", "list of turns")
 
 
 class FileConfig(StageConfig):
@@ -159,14 +161,13 @@ def _names(record: Row) -> str:
     return ", ".join(f"`{name}`" for name in record) or "no fields"
 
 
-def turns_of(value: Any, name: str, forms: Sequence[type] = (str, list)) -> list[Turn]:
+def turns_of(value: Any, name: str, forms: Sequence[Form] = ANY_FORM) -> list[Turn]:
     """The conversation that field `name` holds; a text is one user turn."""
-    if isinstance(value, str) and str in forms:
+    if isinstance(value, str) and "text" in forms:
         return [{"role": "user", "content": value}]
-    if isinstance(value, list) and list in forms:
+    if isinstance(value, list) and "list of turns" in forms:
         return [turn_of(turn, number) for number, turn in enumerate(value, 1)]
-    words = {str: "text", list: "list of turns"}
-    wanted = " or ".join(words[form] for form in forms)
+    wanted = " or ".join(forms)
     raise BadRecord("bad_record", f"field `{name}` holds a {type(value).__name__}, no {wanted}")
 
 
@@ -182,7 +183,7 @@ def turn_of(turn: Any, number: int) -> Turn:
     )
 
 
-def prompt_turns(record: Row, name: str, forms: Sequence[type] = (str, list)) -> list[Turn]:
+def prompt_turns(record: Row, name: str, forms: Sequence[Form] = ANY_FORM) -> list[Turn]:
     """The conversation in a field; to an `instruction` belongs the `input`, as in Alpaca's data."""
     turns = turns_of(value_of(record, name), name, forms)
     if name == "instruction" and turns and isinstance(text := record.get("input"), str) and text:

@@ -117,7 +117,7 @@ def _prompt_and_answer(record: Row, config: Config) -> tuple[list[Turn], str]:
     if config.prompt is None and name is None:
         name = next((field for field in CONVERSATION_FIELDS if record.get(field) is not None), None)
     if name is not None:
-        return _split(turns_of(value_of(record, name), name, (list,)))
+        return _split(turns_of(value_of(record, name), name, ["list of turns"]))
     advice = "say which ones with `prompt` and `answer`, `messages` or `text`"
     question = config.prompt or field_among(record, QUESTION_FIELDS, advice)
     answer = config.answer or field_among(record, ANSWER_FIELDS, advice)
@@ -135,7 +135,7 @@ def _answer(record: Row, name: str) -> str:
     value = value_of(record, name)
     if not isinstance(value, list):
         return _text(value, name)
-    prompt, answer = _split(turns_of(value, name, (list,)))
+    prompt, answer = _split(turns_of(value, name, ["list of turns"]))
     if prompt:
         raise BadRecord("bad_record", f"field `{name}` holds {len(value)} turns, not one")
     return answer

@@ -147,13 +147,9 @@ def _scores(record: Row, config: Config) -> dict[str, Any]:
         names: tuple[str, str] | None = config.score_chosen, config.score_rejected
     else:
         names = next((pair for pair in SCORE_FIELDS if set(pair) <= record.keys()), None)
-    found = [record.get(name) for name in names or ()]
-    if not any(score is not None for score in found):
+    if names is None or all(record.get(name) is None for name in names):
         return dict.fromkeys((SCORE_CHOSEN.name, SCORE_REJECTED.name, MARGIN.name))
-    for name, score in zip(names or (), found, strict=True):
-        if not is_number(score):
-            raise BadRecord("bad_field", f"field `{name}` holds {score!r:.60}, which is no number")
-    chosen, rejected = map(float, found)
+    chosen, rejected = (_score(record, name) for name in names)
     if chosen < rejected:
         message = f"the scores prefer the rejected answer: {chosen:g} is less than {rejected:g}"
         raise BadRecord("negative_margin", message)
@@ -162,6 +158,12 @@ def _scores(record: Row, config: Config) -> dict[str, Any]:
         SCORE_REJECTED.name: rejected,
         MARGIN.name: chosen - rejected,
     }
+
+
+def _score(record: Row, name: str) -> float:
+    if is_number(score := record.get(name)):
+        return float(score)
+    raise BadRecord("bad_field", f"field `{name}` holds {score!r:.60}, which is no number")
 
 
 def feed(config: Config) -> Records:

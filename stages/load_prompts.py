@@ -26,9 +26,11 @@ from schemas.columns import CONSTRAINTS, GOLD_ANSWERS, LINEAGE, MESSAGES, ROW_ID
 from schemas.stage import Context, Records, Stage
 from stages import _expectations as expectations
 from stages._records import (
+    ANY_FORM,
     PROMPT_FIELDS,
     BadRecord,
     FileConfig,
+    Form,
     Turn,
     checked,
     field_among,
@@ -117,7 +119,8 @@ def _constraints(record: Row, config: Config) -> list[Row]:
 def _prompt(record: Row, config: Config) -> list[Turn]:
     advice = "say which one with `prompt` or `messages`"
     name = config.messages or config.prompt or field_among(record, PROMPT_FIELDS, advice)
-    forms = (*(() if config.messages else (str,)), *(() if config.prompt else (list,)))
+    unfit: Form | None = "text" if config.messages else "list of turns" if config.prompt else None
+    forms = [form for form in ANY_FORM if form != unfit]
     turns = with_system(prompt_turns(record, name, forms), record, config)
     how = "to cut off what follows the last user turn, set `trim_answer: true`"
     return checked(turns, None if config.trim_answer else how)

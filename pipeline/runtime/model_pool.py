@@ -165,7 +165,8 @@ class Meter:
         sampled = sum(result.n_tokens for result in served if isinstance(result, Generation))
         prompts = sum(result.n_prompt_tokens for result in served)
         cached = sum(getattr(result, "n_cached_tokens", 0) for result in served)
-        self.usage += Usage(len(results), prompts, sampled, seconds, cached)
+        cut = sum(getattr(result, "n_truncated", 0) > 0 for result in served)
+        self.usage += Usage(len(results), prompts, sampled, seconds, cached, cut)
 
 
 @dataclass(frozen=True, slots=True)

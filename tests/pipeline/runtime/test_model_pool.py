@@ -25,6 +25,7 @@ from schemas.models import (
     LabelProbs,
     LabelRequest,
     Prompt,
+    Reward,
     RewardRequest,
     Sampling,
     ScoreRequest,
@@ -113,6 +114,12 @@ def test_what_a_prefix_cache_had_is_counted() -> None:
     meter = Meter()
     meter.add([LabelProbs("a", (0.5,), 64, 32), LabelProbs("b", (0.5,), 64)], 1.0)
     assert (meter.usage.prompt_tokens, meter.usage.cached_tokens) == (128, 32)
+
+
+def test_texts_that_were_cut_are_counted() -> None:
+    meter = Meter()
+    meter.add([Reward("a", ("r",), (1.0,), 64, n_truncated=n) for n in (0, 1, 9)], 1.0)
+    assert meter.usage.cut_texts == 2
 
 
 def test_failures_cost_a_request_and_no_tokens() -> None:
