@@ -138,13 +138,18 @@ CHOSEN_ID = Column("chosen_id", STRING, "response_id of `chosen`")
 REJECTED_ID = Column("rejected_id", STRING, "response_id of `rejected`")
 CHOSEN_MODEL = Column("chosen_model", STRING, "the model that wrote `chosen`")
 REJECTED_MODEL = Column("rejected_model", STRING, "the model that wrote `rejected`")
-SCORE_CHOSEN = Column("score_chosen", FLOAT, "score of `chosen` by the labeller the pair came from")
-SCORE_REJECTED = Column("score_rejected", FLOAT, "score of `rejected`")
-MARGIN = Column("margin", FLOAT, "score_chosen - score_rejected; never negative")
+SCORE_CHOSEN = Column(
+    "score_chosen",
+    FLOAT,
+    "score of `chosen` by the labeller the pair came from; null if it came without",
+    nullable=True,
+)
+SCORE_REJECTED = Column("score_rejected", FLOAT, "score of `rejected`", nullable=True)
+MARGIN = Column("margin", FLOAT, "score_chosen - score_rejected; never negative", nullable=True)
 P_CHOSEN = Column(
     "p_chosen", FLOAT, "P(chosen beats rejected) if the labeller gave one", nullable=True
 )
-LABELLER = Column("labeller", STRING, "the step whose scores decided")
+LABELLER = Column("labeller", STRING, "the step whose scores decided, or that loaded the label")
 
 CONFIDENCE = Column(
     "confidence", FLOAT, "P(chosen beats rejected) to the model that looks for noise"
@@ -371,6 +376,9 @@ LABEL_DETAILS = (
 """What labels came from; gone once answers have been chosen by them."""
 
 EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the step `embed` names")
+EMBEDDING_TRUNCATED = Column(
+    "embedding_n_truncated", INT, "tokens of those texts that did not fit the model's window"
+)
 DSIR_LOGRATIO = Column(
     "dsir_logratio",
     FLOAT,
@@ -388,6 +396,9 @@ QUALITY_RANK = Column("quality_rank", INT, "place by that score among all rows; 
 
 EMBEDDING_REJECTED = Column(
     "embedding_rejected", ListOf(FLOAT), "where `embedding` is of `chosen`, the same of `rejected`"
+)
+EMBEDDING_REJECTED_TRUNCATED = Column(
+    "embedding_rejected_n_truncated", INT, "as `embedding_n_truncated`, of `embedding_rejected`"
 )
 ISA_LOGLIK = Column(
     "isa_loglik", FLOAT, "log density of the row under the mixture that was fitted to all, in nats"

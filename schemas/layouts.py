@@ -21,10 +21,13 @@ CHOSEN_TURN = Column("chosen", ListOf(MESSAGE), "the preferred answer: one assis
 REJECTED_TURN = Column("rejected", ListOf(MESSAGE), "the other answer: one assistant turn")
 
 COMPLETION = Column("completion", ListOf(MESSAGE), "an answer: one assistant turn")
+TEXT = Column("text", STRING, "a text without a prompt")
 LABEL = Column("label", BOOL, "true if the answer is desirable")
 RESPONSE_ID = Column("response_id", STRING, "identity of the answer")
 MODEL = Column("model", STRING, "the model that wrote the answer")
-SCORE = Column("score", FLOAT, "score of the answer by the labeller")
+SCORE = Column(
+    "score", FLOAT, "score of the answer by the labeller; null if it came without", nullable=True
+)
 
 COMPLETIONS = Column("completions", ListOf(STRING), "answers, best first")
 RANKING_SCORES = Column("scores", ListOf(FLOAT), "their scores, in the same order")
