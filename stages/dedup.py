@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.batch import Batch, Reject, Row
-from schemas.columns import EMBEDDING, ROW_ID, named_column
+from schemas.columns import ROW_ID
+from schemas.selection import EMBEDDING, named_column
 from schemas.stage import DatasetPass, Decision, Location, PassContext, Stage, Tables
 from stages._duplicates import (
     DUPLICATE_OF,

@@ -32,9 +32,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.batch import Batch, Reject, Row
-from schemas.columns import DSIR_LOGRATIO, DSIR_RANK, ROW_ID
+from schemas.columns import ROW_ID
 from schemas.errors import InputError
 from schemas.ids import digest
+from schemas.selection import DSIR_LOGRATIO, DSIR_RANK
 from schemas.stage import DatasetPass, Decision, Location, PassContext, Records, Stage, StageConfig
 from stages._given_texts import FileFormat, given_texts, usual_field
 from stages._importance import (
