@@ -393,14 +393,12 @@ FINISH_REASON = Column(
 QUALITY_SCORE = Column("quality_score", FLOAT, "what the expression `by` of `quality_mix` came to")
 QUALITY_RANK = Column("quality_rank", INT, "place by that score among all rows; 1 is the highest")
 
-FINGERPRINT = Column("fingerprint", ListOf(INT), "XXH64 of the normalised text under two seeds")
-SIGNATURE = Column("signature", ListOf(INT), "the MinHash signature of the text's n-grams")
-SHINGLES = Column("shingles", ListOf(INT), "hashes of the text's n-grams, as unsigned ascending")
-SCHEME = Column("scheme", STRING, "how fingerprint, signature and shingles were made, as JSON")
-
 
 EMBEDDING_REJECTED = Column(
     "embedding_rejected", ListOf(FLOAT), "where `embedding` is of `chosen`, the same of `rejected`"
+)
+EMBEDDING_REJECTED_TRUNCATED = Column(
+    "embedding_rejected_n_truncated", INT, "as `embedding_n_truncated`, of `embedding_rejected`"
 )
 ISA_LOGLIK = Column(
     "isa_loglik", FLOAT, "log density of the row under the mixture that was fitted to all, in nats"

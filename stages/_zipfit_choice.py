@@ -101,11 +101,10 @@ def _chosen(
     keyed = sketches.select([ROW_ID.name]).append_column("by", pa.array(ranked_by))
     ranks = ranked(keyed, "by", "descending").column(RANK).to_numpy() + 1
     if config.threshold is not None:
-        kept, notes = ranked_by >= config.threshold, ()
+        kept = ranked_by >= config.threshold
     else:
-        n = n_rows if config.keep is None else n_kept(config.keep, n_rows)
-        kept = ranks <= n
-        notes = () if config.keep is None else keeping_notes(config.keep, n_rows)
+        kept = ranks <= (n_rows if config.keep is None else n_kept(config.keep, n_rows))
+    notes = () if config.keep is None else keeping_notes(config.keep, n_rows)
     limit = float(ranked_by[kept].min()) if kept.any() else math.nan
     columns = {ZIPFIT_SCORE.name: scores, ZIPFIT_RANK.name: ranks, KEPT: kept}
     if normalised is not None:

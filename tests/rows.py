@@ -25,8 +25,9 @@ from tests.support import given_table
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
-    "embed": {"model": "policy", "text": ["prompt", "system"]},
+    "deita": {"model": "policy", "keep": 0.5},
     "isa": {"keep": 0.5},
+    "embed": {"model": "policy", "text": ["prompt", "system"]},
     "filter": {"where": "words(prompt) < 9 and not contains(prompt, '6')", "min_chars": 5},
     "judge": {"model": "policy"},
     "load_answers": {"path": "a.jsonl", "on_bad_record": "reject", "keep": {"size": "number"}},
@@ -48,6 +49,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "reward": {"model": "policy"},
     "self_refine": {"model": "policy", "reference": "reference", "noisy_share": 0.5},
     "verify": {"mode": "answer"},
+    "zipfit": {"target": "target.jsonl", "keep": 0.5},
     "reward_augment": {"lowest": 0, "highest": 1},
     "unpair": {"desirable_from": 0.8, "undesirable_to": 0.2},
 }

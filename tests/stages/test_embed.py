@@ -8,11 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pydantic import ValidationError
 
 from pipeline.engines.scripted import ScriptedGenerator
 from schemas.batch import Batch
-from schemas.columns import ANSWER, CHOSEN, EMBEDDING, EMBEDDING_REJECTED, MESSAGES, REJECTED
+from schemas.columns import ANSWER, CHOSEN, EMBEDDING, MESSAGES, REJECTED
 from schemas.models import Embedding, EmbedRequest, Failure
 from schemas.stage import Need
 from stages.embed import STAGE, Config
@@ -73,6 +72,15 @@ def test_the_named_texts_are_read_and_no_other_column() -> None:
     assert STAGE.needs(config) == (Need("model", "m", frozenset(("embed",))),)
 
 
+def test_a_pair_has_a_vector_for_its_other_answer_too() -> None:
+    batch = embed(Model({"a": [3.0, 4.0]}), "a", column="embedding_rejected")
+    vector = pytest.approx([0.6, 0.8])
+    other = {"embedding_rejected": vector, "embedding_rejected_n_truncated": 0}
+    assert batch.rows == [{"row_id": "0", **other}]
+    fitted = STAGE.fit(Config(model="m", column="embedding_rejected"))
+    assert {column.name for column in fitted.writes} == set(other)
+
+
 def test_what_was_cut_off_is_counted_or_turned_away() -> None:
     model = Model({"long text": [1.0]}, cut=5)
     assert [row["embedding_n_truncated"] for row in embed(model, "long text").rows] == [5]
@@ -108,39 +116,6 @@ def test_vectors_of_no_use(vector: Result, unit: bool, code: str | None) -> None
     assert len(batch) + len(batch.rejects) == 2
     for reject in batch.rejects:
         assert reject.raw == (getattr(vector, "raw", "") or "a")
-
-
-PAIRS = [
-    {"row_id": "0", "chosen": "good", "rejected": "bad"},
-    {"row_id": "1", "chosen": "good", "rejected": " "},
-    {"row_id": "2", "chosen": "fails", "rejected": "bad"},
-]
-
-
-def test_both_answers_of_a_pair_have_a_vector_or_the_row_is_turned_away() -> None:
-    config = Config(model="m", text=("chosen",), both_answers=True)
-    vectors: dict[str, Result] = {
-        "good": [3.0, 4.0],
-        "bad": [0.0, 2.0],
-        "fails": Failure("2", "timeout", "late"),
-    }
-    assert STAGE.run is not None
-    model = Model(vectors, cut=2)
-    batch = STAGE.run(Batch(pa.Table.from_pylist(PAIRS)), config, FakeContext({"m": model}))
-    (row,) = batch.rows
-    assert row["embedding"] == pytest.approx([0.6, 0.8])
-    assert (row["embedding_rejected"], row["embedding_n_truncated"]) == ([0.0, 1.0], 4)
-    turned_away = [(reject.row_id, reject.code) for reject in batch.rejects]
-    assert turned_away == [("1", "empty_text"), ("2", "engine_timeout")]
-    fitted = STAGE.fit(config)
-    assert fitted.reads == (CHOSEN, REJECTED)
-    assert fitted.writes == (*STAGE.writes, EMBEDDING_REJECTED)
-
-
-@pytest.mark.parametrize("text", [("prompt",), ("chosen", "rejected")])
-def test_both_answers_need_one_to_put_the_other_in_its_place(text: Any) -> None:
-    with pytest.raises(ValidationError, match="needs `chosen` in `text`"):
-        Config(model="m", text=text, both_answers=True)
 
 
 def test_equal_rows_one_row_and_none() -> None:
