@@ -52,6 +52,12 @@ CHOSEN_PROBS_LOSE = Column(
     "chosen_probs_lose", FLOAT, "mean P(rejected beats an answer of its prompt)"
 )
 
+# No trainer reads these, but `dedup` does: what a release keeps to be known by.
+FINGERPRINT = Column("fingerprint", ListOf(INT), "XXH64 of the normalised text under two seeds")
+SIGNATURE = Column("signature", ListOf(INT), "the MinHash signature of the text's n-grams")
+SHINGLES = Column("shingles", ListOf(INT), "hashes of the text's n-grams, as unsigned ascending")
+SCHEME = Column("scheme", STRING, "how fingerprint, signature and shingles were made, as JSON")
+
 ORDER = Column("order", INT, "rows are sorted by it when the dataset is written; then it is gone")
 ORDER_BITS = 62
 """`order` is spread evenly over 0 <= order < 2**62."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from prompts import deita
 from schemas.batch import Reject, Row
-from schemas.columns import COMPLEXITY_SCORES, DEITA_SCORE, MESSAGES, QUALITY_SCORES, ROW_ID
+from schemas.columns import MESSAGES, ROW_ID
 from schemas.layouts import is_blank
+from schemas.selection import COMPLEXITY_SCORES, DEITA_SCORE, QUALITY_SCORES
 from schemas.stage import Context
 from stages._judge_verdicts import Asked, Asking, NoVerdict, Verdict, ask
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, TypeGuard
 from pydantic import AfterValidator, Field
 
 from schemas.batch import Row
-from schemas.columns import EMBEDDING, Column, named_column
+from schemas.columns import Column
+from schemas.selection import EMBEDDING, named_column
 from schemas.types import ANY, BOOL, FLOAT, STRING, Scalar
 from stages._records import BadRecord, value_of
 

@@ -32,15 +32,8 @@ from pydantic import Field
 
 from prompts import deita
 from schemas.batch import Batch, Reject, Row, make_batch
-from schemas.columns import (
-    CHOSEN,
-    COMPLEXITY_SCORES,
-    DEITA_SCORE,
-    EMBEDDING,
-    MESSAGES,
-    QUALITY_SCORES,
-    ROW_ID,
-)
+from schemas.columns import CHOSEN, MESSAGES, ROW_ID
+from schemas.selection import COMPLEXITY_SCORES, DEITA_SCORE, EMBEDDING, QUALITY_SCORES
 from schemas.stage import (
     Context,
     DatasetPass,

@@ -26,17 +26,16 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from schemas.batch import Batch, Reject
-from schemas.columns import (
+from schemas.columns import MESSAGES, ROW_ID
+from schemas.layouts import is_blank
+from schemas.models import Embedding, EmbedRequest, Failure
+from schemas.rejects import engine_code
+from schemas.selection import (
     EMBEDDING,
     EMBEDDING_REJECTED,
     EMBEDDING_REJECTED_TRUNCATED,
     EMBEDDING_TRUNCATED,
-    MESSAGES,
-    ROW_ID,
 )
-from schemas.layouts import is_blank
-from schemas.models import Embedding, EmbedRequest, Failure
-from schemas.rejects import engine_code
 from schemas.stage import Context, ModelRole, Need, Stage, StageConfig
 from stages._texts import Texts, text_columns, texts_of
 

@@ -36,17 +36,14 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from schemas.batch import Batch, Reject, Row
-from schemas.columns import (
-    CHOSEN,
+from schemas.columns import CHOSEN, MESSAGES, ROW_ID, Column
+from schemas.selection import (
     EMBEDDING,
     EMBEDDING_REJECTED,
     ISA_DELTA,
     ISA_LOGLIK,
     ISA_P,
     ISA_RANK,
-    MESSAGES,
-    ROW_ID,
-    Column,
 )
 from schemas.stage import DatasetPass, Decision, PassContext, Stage, StageConfig
 from stages._keeping import KEEP, Keep, keeping_notes, n_kept

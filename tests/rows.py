@@ -49,6 +49,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "reward": {"model": "policy"},
     "self_refine": {"model": "policy", "reference": "reference", "noisy_share": 0.5},
     "verify": {"mode": "answer"},
+    "zipfit": {"target": "target.jsonl", "keep": 0.5},
     "reward_augment": {"lowest": 0, "highest": 1},
     "unpair": {"desirable_from": 0.8, "undesirable_to": 0.2},
 }

@@ -11,8 +11,9 @@ import pytest
 
 from pipeline.engines.scripted import ScriptedGenerator
 from schemas.batch import Batch
-from schemas.columns import ANSWER, CHOSEN, EMBEDDING, MESSAGES, REJECTED
+from schemas.columns import ANSWER, CHOSEN, MESSAGES, REJECTED
 from schemas.models import Embedding, EmbedRequest, Failure
+from schemas.selection import EMBEDDING
 from schemas.stage import Need
 from stages.embed import STAGE, Config
 from tests.support import FakeContext
