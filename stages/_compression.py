@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +79,7 @@ def _compressing(targets: Sequence[bytes], size: Callable[[bytes], int]) -> Alig
     sizes = np.array([size(target) for target in targets], dtype=np.int64)
 
     def align(data: Any, offsets: Any, chosen: Any) -> Any:
-        texts = [bytes(data[low:high]) for low, high in zip(offsets, offsets[1:], strict=False)]
+        texts = [bytes(data[low:high]) for low, high in itertools.pairwise(offsets)]
         alone = np.array([size(text) for text in texts], dtype=np.int64)
         both = [[size(text + targets[which]) for which in chosen] for text in texts]
         together = np.array(both, dtype=np.int64).reshape(len(texts), len(chosen))
@@ -157,5 +158,3 @@ def sum_of_best(alignments: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         alignments = np.partition(alignments, -count, axis=1)[:, -count:]
     sums: NDArray[np.int64] = alignments.sum(axis=1)
     return sums
-
-

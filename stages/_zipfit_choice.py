@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from schemas.batch import Row
-from schemas.columns import ROW_ID, ZIPFIT_NORMALISED, ZIPFIT_RANK, ZIPFIT_SCORE
+from schemas.columns import ROW_ID
+from schemas.selection import ZIPFIT_NORMALISED, ZIPFIT_RANK, ZIPFIT_SCORE
 from schemas.stage import Decision
 from stages import _elimination as elimination
 from stages._elimination import TOTAL, means_of
@@ -101,11 +102,10 @@ def _chosen(
     keyed = sketches.select([ROW_ID.name]).append_column("by", pa.array(ranked_by))
     ranks = ranked(keyed, "by", "descending").column(RANK).to_numpy() + 1
     if config.threshold is not None:
-        kept, notes = ranked_by >= config.threshold, ()
+        kept = ranked_by >= config.threshold
     else:
-        n = n_rows if config.keep is None else n_kept(config.keep, n_rows)
-        kept = ranks <= n
-        notes = () if config.keep is None else keeping_notes(config.keep, n_rows)
+        kept = ranks <= (n_rows if config.keep is None else n_kept(config.keep, n_rows))
+    notes = () if config.keep is None else keeping_notes(config.keep, n_rows)
     limit = float(ranked_by[kept].min()) if kept.any() else math.nan
     columns = {ZIPFIT_SCORE.name: scores, ZIPFIT_RANK.name: ranks, KEPT: kept}
     if normalised is not None:

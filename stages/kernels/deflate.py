@@ -97,14 +97,16 @@ class Tables(NamedTuple):
     """The memory of one thread.
 
     Attributes:
-        head: the newest position with a hash, 0 for none; shape (32768,).
+        head: the newest linked position with a hash, 0 for none; shape (32768,).
         chain: the position with the same hash before this one; one for each byte.
+        places: how far down its chain a position is, for who wants to know; one for each byte.
         literals, distances: how often each code occurs in the current block.
         trees: see there.
     """
 
     head: Places
     chain: Places
+    places: Places
     literals: Ints
     distances: Ints
     trees: Trees
@@ -116,6 +118,7 @@ def new_tables(n_bytes: int) -> Tables:
     return Tables(
         np.zeros(HASHES, np.int32),
         np.zeros(n_bytes + 1, np.int32),
+        np.zeros(n_bytes + 1, np.int32),
         np.zeros(LITERAL_CODES, np.int64),
         np.zeros(DISTANCE_CODES, np.int64),
         new_trees(),
@@ -124,7 +127,7 @@ def new_tables(n_bytes: int) -> Tables:
 
 @njit(cache=True, nogil=True)
 def new_parse(tables: Tables) -> Parse:
-    """The start of a parse; `tables.head` has to be empty."""
+    """The start of a parse."""
     tables.literals[:] = 0
     tables.distances[:] = 0
     return Parse(0, LEAST_MATCH - 1, 0, False, 0, 0, 0, 0, 0, 0)
@@ -132,9 +135,30 @@ def new_parse(tables: Tables) -> Parse:
 
 @njit(cache=True, nogil=True)
 def hash_at(data: Bytes, at: int) -> int:
-    """zlib's hash of three bytes; equal hashes and first two bytes mean equal third ones."""
+    """Zlib's hash of three bytes; equal hashes and first two bytes mean equal third ones."""
     first, second, third = np.int64(data[at]), np.int64(data[at + 1]), np.int64(data[at + 2])
     return ((first << 10) ^ (second << 5) ^ third) & (HASHES - 1)
+
+
+@njit(cache=True, nogil=True)
+def link(data: Bytes, start: int, end: int, tables: Tables) -> None:
+    """Chain the strings of three bytes from `start` on to earlier ones with the same hash.
+
+    zlib does this as it goes, and passes none over, so the chains do not depend on the parse.
+    """
+    head, chain = tables.head, tables.chain
+    for at in range(start, end - LEAST_MATCH + 1):
+        place = hash_at(data, at)
+        chain[at] = head[place]
+        head[place] = at
+
+
+@njit(cache=True, nogil=True)
+def unlink(data: Bytes, start: int, end: int, tables: Tables) -> None:
+    """Undo `link`: `head` is as before; `chain` keeps what it has."""
+    head, chain = tables.head, tables.chain
+    for at in range(end - LEAST_MATCH, start - 1, -1):
+        head[hash_at(data, at)] = chain[at]
 
 
 @njit(cache=True, nogil=True)
@@ -190,9 +214,7 @@ def count_match(length: int, distance: int, literals: Ints, distances: Ints) -> 
 
 
 @njit(cache=True, nogil=True)
-def end_block(
-    fixed_bits: int, extra_bits: int, stored: int, bits: int, tables: Tables
-) -> int:
+def end_block(fixed_bits: int, extra_bits: int, stored: int, bits: int, tables: Tables) -> int:
     """The bits of all up to the end of a block of `stored` bytes; -1 if these are gone.
 
     The tables of its counts are left as they are, but for the count of the block's end.
@@ -201,7 +223,7 @@ def end_block(
     own = dynamic_bits(tables.literals, tables.distances, tables.trees) + extra_bits
     fixed = fixed_bits + 7 + extra_bits
     own_bytes, fixed_bytes = (own + 3 + 7) >> 3, (fixed + 3 + 7) >> 3
-    if 0 <= stored and stored + 4 <= min(own_bytes, fixed_bytes):
+    if stored >= 0 and stored + 4 <= min(own_bytes, fixed_bytes):
         return ((bits + 3 + 7) >> 3 << 3) + 32 + 8 * stored
     return bits + 3 + (fixed if fixed_bytes <= own_bytes else own)
 
@@ -225,11 +247,11 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
     Args:
         parse: where to go on; `tables` as the steps before left them.
         data: the bytes.
-        end: how many there are; what lies behind is never looked at.
+        end: how many there are, all linked; what lies behind is never looked at.
         stop: no step starts here or later; `end` for all.
-        tables: changed.
+        tables: the counts of the block are changed.
     """
-    head, chain = tables.head, tables.chain
+    chain = tables.chain
     literals, distances = tables.literals, tables.distances
     start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits = parse
     while start < min(end, stop):
@@ -241,24 +263,15 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
         before, before_match = length, match
         length = LEAST_MATCH - 1
         if ahead >= LEAST_MATCH:
-            place = hash_at(data, start)
-            candidate = head[place]
-            chain[start] = candidate
-            head[place] = start
+            candidate = chain[start]
             if candidate > base and before < MOST_MATCH and start - candidate <= FARTHEST:
                 most = min(ahead, MOST_MATCH)
                 limit = max(base, start - FARTHEST)
-                length, match = longest_match(
-                    data, start, most, before, candidate, limit, chain
-                )
+                length, match = longest_match(data, start, most, before, candidate, limit, chain)
                 if length == LEAST_MATCH and start - match > TOO_FAR:
                     length = LEAST_MATCH - 1
         if before >= LEAST_MATCH and length <= before:
             fixed, extra = count_match(before, start - 1 - before_match, literals, distances)
-            for at in range(start + 1, min(start - 1 + before, end - 2)):
-                place = hash_at(data, at)
-                chain[at] = head[place]
-                head[place] = at
             start += before - 1
             length, pending = LEAST_MATCH - 1, False
             cut = start
@@ -295,15 +308,9 @@ def finish(parse: Parse, data: Bytes, end: int, tables: Tables) -> int:
 
 
 @njit(cache=True, nogil=True)
-def forget(data: Bytes, start: int, end: int, tables: Tables) -> None:
-    """Take the strings from `start` on out of the hash table, as if they had never been seen."""
-    for at in range(end - LEAST_MATCH, start - 1, -1):
-        tables.head[hash_at(data, at)] = tables.chain[at]
-
-
-@njit(cache=True, nogil=True)
 def gzip_size(data: Bytes) -> int:
     """`len(gzip.compress(data, 9))` for the bytes of an array of shape (n,)."""
     own, end = data.copy(), len(data)  # may be written, as elsewhere: another type to Numba
     tables = new_tables(end)
+    link(own, 0, end, tables)
     return finish(advance(new_parse(tables), own, end, end, tables), own, end, tables)

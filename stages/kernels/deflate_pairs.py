@@ -14,13 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stages.kernels.deflate import (
     BLOCK_SYMBOLS,
     FARTHEST,
     GZIP_BYTES,
-    HASHES,
     LEAST_AHEAD,
     LEAST_MATCH,
     MOST_MATCH,
@@ -36,10 +34,11 @@ from stages.kernels.deflate import (
     count_match,
     end_block,
     finish,
-    forget,
     hash_at,
+    link,
     longest_match,
     new_parse,
+    unlink,
 )
 from stages.kernels.deflate_trees import Ints
 
@@ -82,21 +81,14 @@ def new_targets(data: Bytes, offsets: Ints) -> Targets:
 
 
 @njit(cache=True, nogil=True)
-def _clear(data: Bytes, end: int, tables: Tables) -> None:
-    for at in range(end - LEAST_MATCH + 1):
-        tables.head[hash_at(data, at)] = 0
-
-
-@njit(cache=True, nogil=True)
-def _crowd(data: Bytes, end: int, tables: Tables) -> int:
-    """The most positions that share a hash; `tables.head` is empty before and after."""
+def _crowd(end: int, tables: Tables) -> int:
+    """The most positions of linked data that are on one chain."""
+    chain, places = tables.chain, tables.places
     most = 0
     for at in range(end - LEAST_MATCH + 1):
-        place = hash_at(data, at)
-        tables.head[place] += 1
-        most = max(most, tables.head[place])
-    _clear(data, end, tables)
-    return most
+        places[at] = places[chain[at]] + 1 if chain[at] > 0 else 1
+        most = max(most, places[at])
+    return most + 1  # the position 0 is on a chain, but not linked to
 
 
 @njit(cache=True, nogil=True)
@@ -104,21 +96,19 @@ def prepare_target(targets: Targets, which: int, tables: Tables) -> None:
     """Find a target's size and its matches within itself; `tables` must have room for it."""
     low, high = targets.offsets[which], targets.offsets[which + 1]
     data, n = targets.data[low:high], high - low
-    targets.crowds[which] = _crowd(data, n, tables)
+    link(data, 0, n, tables)
+    targets.crowds[which] = _crowd(n, tables)
     parse = advance(new_parse(tables), data, n, n, tables)
     targets.sizes[which] = finish(parse, data, n, tables)
     if n <= FARTHEST and targets.crowds[which] < SHORTENED_CHAIN:
         for at in range(n - LEAST_MATCH + 1):
             _prepare_position(targets, low, data, at, tables)
-    _clear(data, n, tables)
+    unlink(data, 0, n, tables)
 
 
 @njit(cache=True, nogil=True)
-def _prepare_position(
-    targets: Targets, low: int, data: Bytes, at: int, tables: Tables
-) -> None:
-    place = hash_at(data, at)
-    targets.hashes[low + at] = place
+def _prepare_position(targets: Targets, low: int, data: Bytes, at: int, tables: Tables) -> None:
+    targets.hashes[low + at] = hash_at(data, at)
     # `chain` ends in 0 whether or not the position 0 is on it, so that one is tried last.
     most = min(len(data) - at, MOST_MATCH)
     best, match, candidate = LEAST_MATCH - 1, 0, tables.chain[at]
@@ -133,14 +123,16 @@ def _prepare_position(
 
 
 @njit(cache=True, nogil=True)
-def _common_ending(data: Bytes, end: int) -> int:
-    """The longest ending of the data that it also has elsewhere, at most MOST_MATCH bytes."""
+def _common_ending(data: Bytes, end: int, tables: Tables) -> int:
+    """The longest ending of linked data that it also has elsewhere, at most MOST_MATCH bytes."""
     longest = LEAST_MATCH - 1
-    for other in range(end - 1, 0, -1):
-        n = 0
-        while n < min(other, MOST_MATCH) and data[other - 1 - n] == data[end - 1 - n]:
+    other = tables.chain[end - LEAST_MATCH]
+    while other > 0:
+        n, most = 0, min(other + LEAST_MATCH, MOST_MATCH)
+        while n < most and data[other + LEAST_MATCH - 1 - n] == data[end - 1 - n]:
             n += 1
         longest = max(longest, n)
+        other = tables.chain[other]
     return longest
 
 
@@ -158,9 +150,10 @@ def pair_sizes(
         sizes: where their sizes go, in that order.
         tables: with room for all of `data`; `head` is empty before and after.
     """
+    link(data, 0, end, tables)
     is_short = LEAST_MATCH <= end <= FARTHEST
-    crowd = _crowd(data, end, tables) if is_short else 0
-    stop = end - (_common_ending(data, end) if is_short else LEAST_AHEAD - 1)
+    crowd = _crowd(end, tables) if is_short else 0
+    stop = end - (_common_ending(data, end, tables) if is_short else LEAST_AHEAD - 1)
     parse = advance(new_parse(tables), data, end, stop, tables)
     literals, distances = tables.literals.copy(), tables.distances.copy()
     alone = finish(advance(parse, data, end, end, tables), data, end, tables)
@@ -174,7 +167,7 @@ def pair_sizes(
             sizes[i] = _plain_size(parse, data, end, both, targets, low, tables)
         else:
             sizes[i] = _any_size(parse, data, end, both, tables)
-    _clear(data, end, tables)
+    unlink(data, 0, end, tables)
     return alone
 
 
@@ -193,22 +186,11 @@ def _is_plain(parse: Parse, both: int, crowd: int) -> bool:
 @njit(cache=True, nogil=True)
 def _any_size(parse: Parse, data: Bytes, end: int, both: int, tables: Tables) -> int:
     """The size of `both` bytes, of which the source has `end`, by zlib's parse as it is."""
-    forget(data, parse.start, end, tables)
-    # The source's last match may have passed over a string that only the target completes.
-    first = max(0, min(parse.start, end - LEAST_MATCH + 1))
-    _insert(data, first, min(parse.start, both - LEAST_MATCH + 1), tables)
+    first = max(0, end - LEAST_MATCH + 1)
+    link(data, first, both, tables)
     size = finish(advance(parse, data, both, both, tables), data, both, tables)
-    forget(data, first, both, tables)
-    _insert(data, parse.start, end - LEAST_MATCH + 1, tables)
+    unlink(data, first, both, tables)
     return size
-
-
-@njit(cache=True, nogil=True)
-def _insert(data: Bytes, start: int, stop: int, tables: Tables) -> None:
-    for at in range(start, stop):
-        place = hash_at(data, at)
-        tables.chain[at] = tables.head[place]
-        tables.head[place] = at
 
 
 @njit(cache=True, nogil=True)

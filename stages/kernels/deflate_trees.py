@@ -62,26 +62,26 @@ _FREQUENCY = 15
 _NODE = (1 << _HEIGHT) - 1
 
 
-@njit(cache=True, nogil=True)
-def _sink(heap: Ints, n: int, top: int, node: int) -> None:
-    """Put a node into the heap of `n`, from `top` down.
+_NONE = 1 << 62
+"""Fills the lowest level of the heap up: more than any node."""
 
-    The path of the lesser children is the same whatever the node, so it is followed to its end
-    and the node climbs from there: it nearly always belongs near the bottom.
+
+@njit(cache=True, nogil=True)
+def _sink(heap: Ints, lowest: int, top: int, node: int) -> None:
+    """Put a node into the heap, from `top` down.
+
+    Below the place where it belongs each node is put back where it was: so the path always ends on
+    the lowest level, which starts at `lowest`, and there is no branch for a processor to guess.
     """
     at = top
-    child = 2 * at
-    while child < n:
-        child += heap[child + 1] <= (heap[child] | _NODE)
-        heap[at] = heap[child]
-        at = child
-        child = 2 * at
-    if child == n:
-        heap[at] = heap[child]
-        at = child
-    while at > top and node <= (heap[at >> 1] | _NODE):
-        heap[at] = heap[at >> 1]
-        at >>= 1
+    while at < lowest:
+        left, right = heap[2 * at], heap[2 * at + 1]
+        is_right = right <= (left | _NODE)
+        below = right if is_right else left
+        stays = node <= (below | _NODE)
+        heap[at] = node if stays else below
+        node = below if stays else node
+        at = 2 * at + is_right
     heap[at] = node
 
 
@@ -113,21 +113,28 @@ def _code_lengths(counts: Ints, lengths: Ints, trees: Trees) -> tuple[int, int]:
     heap, children, n_codes = trees.heap, trees.children, len(counts)
     most = _MAX_RUN_BITS if n_codes == _RUN_CODES else _MAX_BITS
     n, last, invented = _leaves(counts, heap)
+    lowest = 1
+    while 2 * lowest <= n:
+        lowest *= 2
+    heap[n + 1 : 2 * lowest] = _NONE
     for place in range(n // 2, 0, -1):
-        _sink(heap, n, place, heap[place])
+        _sink(heap, lowest, place, heap[place])
     bits = -invented
     n_joined = n - 1
     for joined in range(n_joined):
         first = heap[1]
+        last_node, heap[n] = heap[n], _NONE
         n -= 1
-        _sink(heap, n, 1, heap[n + 1])
+        if n < lowest:
+            lowest >>= 1
+        _sink(heap, lowest, 1, last_node)
         second = heap[1]
         children[2 * joined] = first & _NODE
         children[2 * joined + 1] = second & _NODE
         frequency = (first >> _FREQUENCY) + (second >> _FREQUENCY)
         height = max((first >> _HEIGHT) & 31, (second >> _HEIGHT) & 31) + 1
         bits += frequency
-        _sink(heap, n, 1, frequency << _FREQUENCY | height << _HEIGHT | (n_codes + joined))
+        _sink(heap, lowest, 1, frequency << _FREQUENCY | height << _HEIGHT | (n_codes + joined))
     lengths[:n_codes] = 0
     trees.depths[n_joined - 1] = 0
     longest = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,7 +54,7 @@ def _bounds(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _medians(values: Floats, bounds: NDArray[np.int64]) -> Floats:
-    groups = zip(bounds, bounds[1:], strict=False)
+    groups = itertools.pairwise(bounds)
     return np.array([np.median(values[low:high]) for low, high in groups])
 
 
