@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.types import ANY, BOOL, FLOAT, INT, STRING, Field, ListOf, Struct, Type
+from schemas.types import BOOL, FLOAT, INT, STRING, Field, ListOf, Struct, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,18 @@ CHOSEN_ID = Column("chosen_id", STRING, "response_id of `chosen`")
 REJECTED_ID = Column("rejected_id", STRING, "response_id of `rejected`")
 CHOSEN_MODEL = Column("chosen_model", STRING, "the model that wrote `chosen`")
 REJECTED_MODEL = Column("rejected_model", STRING, "the model that wrote `rejected`")
-SCORE_CHOSEN = Column("score_chosen", FLOAT, "score of `chosen` by the labeller the pair came from")
-SCORE_REJECTED = Column("score_rejected", FLOAT, "score of `rejected`")
-MARGIN = Column("margin", FLOAT, "score_chosen - score_rejected; never negative")
+SCORE_CHOSEN = Column(
+    "score_chosen",
+    FLOAT,
+    "score of `chosen` by the labeller the pair came from; null if it came without",
+    nullable=True,
+)
+SCORE_REJECTED = Column("score_rejected", FLOAT, "score of `rejected`", nullable=True)
+MARGIN = Column("margin", FLOAT, "score_chosen - score_rejected; never negative", nullable=True)
 P_CHOSEN = Column(
     "p_chosen", FLOAT, "P(chosen beats rejected) if the labeller gave one", nullable=True
 )
-LABELLER = Column("labeller", STRING, "the step whose scores decided")
+LABELLER = Column("labeller", STRING, "the step whose scores decided, or that loaded the label")
 
 CONFIDENCE = Column(
     "confidence", FLOAT, "P(chosen beats rejected) to the model that looks for noise"
@@ -327,6 +332,9 @@ SELF_SAMPLES = Column(
     "the model's own answers, neither good nor bad: what `rejected` is set against",
 )
 ANSWER = Column("answer", STRING, "one answer to the prompt")
+FINISH_REASON = Column(
+    "finish_reason", STRING, "how the answer ended, if the input says so", nullable=True
+)
 
 VERDICTS = Column(
     "verdicts",
@@ -369,17 +377,3 @@ LABEL_DETAILS = (
     VERDICTS,
 )
 """What labels came from; gone once answers have been chosen by them."""
-
-EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the step `embed` names")
-
-FINGERPRINT = Column("fingerprint", ListOf(INT), "XXH64 of the normalised text under two seeds")
-SIGNATURE = Column("signature", ListOf(INT), "the MinHash signature of the text's n-grams")
-SHINGLES = Column("shingles", ListOf(INT), "hashes of the text's n-grams, as unsigned ascending")
-SCHEME = Column("scheme", STRING, "how fingerprint, signature and shingles were made, as JSON")
-
-
-def named_column(name: str) -> Column:
-    """The column of that name, whatever its type if it is none of ours but of a user's file."""
-    ours = (value for value in globals().values() if isinstance(value, Column))
-    named = [column for column in ours if column.name == name]
-    return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)

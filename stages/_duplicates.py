@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from schemas.columns import EMBEDDING, ROW_ID
+from schemas.columns import ROW_ID
 from schemas.errors import InputError
+from schemas.selection import EMBEDDING
 from schemas.stage import Decision
 from stages._signatures import Signatures, chance_to_meet
 
@@ -173,11 +174,10 @@ def _verdict(rows: pa.Table, collapsed: Collapsed, given: int, likeness: Likenes
         return _among_vectors(rows, collapsed, likeness)
     if likeness.bands is None:
         return all_kept(len(best))
-    columns: Iterator[NDArray[np.uint64]] = (
-        _array(rows, _band(place))[best] for place in range(likeness.bands[0])
+    buckets = buckets_of(
+        lambda place: _array(rows, _band(place))[best], likeness.bands[0], len(best)
     )
     sets = sets_of(rows.column(_SETS)).of(best)
-    buckets = buckets_of(columns, len(best))
     return among_sets(buckets, sets, likeness.threshold, likeness.mode, given)
 
 

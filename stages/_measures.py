@@ -123,17 +123,18 @@ def _finite(digits: str) -> float:
 
 def language_of(text: str) -> tuple[str, float]:
     """The likeliest language, as an ISO 639 code, and its probability by py3langid."""
-    code, probability = _identifier().classify(text)
+    code, probability = identifier().classify(text)
     return code, probability
 
 
 def known_languages() -> frozenset[str]:
     """The codes that `language_of` can give, but for `zxx`, which is no language."""
-    return frozenset(_identifier().labels) - {"zxx"}
+    return frozenset(identifier().labels) - {"zxx"}
 
 
 @lru_cache(maxsize=1)
-def _identifier() -> Any:
+def identifier() -> Any:
+    """py3langid with the model of its package, loaded once; it gives probabilities."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,15 +1,8 @@
 """Drop answers and prompts by rules that anyone can check by eye.
 
-Repetition is measured as in Gopher (Rae et al., 2021, arXiv 2112.11446, Table A1): a text is
-dropped if one of these shares is exceeded. The limits were set for web pages, so texts of fewer
-than `repetition_min_words` words are not measured.
-
-    repeated lines 0.30 (their characters 0.20)      repeated paragraphs 0.30 (0.20)
-    characters in the most frequent 2-gram 0.20, 3-gram 0.18, 4-gram 0.16
-    characters in repeated 5-grams 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10-grams 0.10
-
-Repeated means: the second occurrence and later ones. Words are runs of letters and digits; in the
-scripts of Chinese and Japanese each character is one.
+For rows with several answers, before they are labelled or paired: an answer that breaks a rule goes
+and its row lives on. `filter` is for whole rows, such as pairs, has more rules, and takes any
+condition over columns. Repetition is measured by Gopher's limits: `stages._repetition`.
 
 Reads: messages, responses. Scores of dropped answers stay behind, so filter before labelling.
 Writes: responses, those that passed.
@@ -20,47 +13,15 @@ Cost: linear in the text, no model.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import Field
 
 from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import MESSAGES, RESPONSES, ROW_ID
 from schemas.stage import Context, Stage, StageConfig
-from stages._words import words_of
-
-REFUSALS = (
-    "i can't assist with",
-    "i can't help with",
-    "i cannot assist with",
-    "i cannot fulfill",
-    "i cannot help with",
-    "i'm sorry, but i can't",
-    "i'm sorry, but i cannot",
-    "i'm sorry, i can't",
-    "i'm unable to assist",
-    "i am unable to assist",
-    "as an ai language model, i can",
-    "sorry, but i can't",
-    "es tut mir leid, aber ich kann",
-    "je suis désolé, mais je ne peux pas",
-    "lo siento, pero no puedo",
-    "desculpe, mas não posso",
-    "抱歉，我无法",
-    "很抱歉，我无法",
-    "申し訳ありませんが",
-)
-"""How a refusal opens, in a few languages."""
-
-TOP_NGRAMS = {2: 0.20, 3: 0.18, 4: 0.16}
-REPEATED_NGRAMS = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
-REPEATED_PIECES = 0.30
-REPEATED_PIECES_CHARS = 0.20
-
-_PARAGRAPHS = re.compile(r"\n\s*\n")
+from stages._refusals import REFUSALS, refusal_opening
+from stages._repetition import repetitions
 
 
 class Config(StageConfig):
@@ -93,11 +54,15 @@ def run(batch: Batch, config: Config, context: Context) -> Batch:
     """Apply the rules to every row; see the module's text."""
     kept: list[Row] = []
     rejects: list[Reject] = []
-    for row in batch.rows:
+    rows = batch.rows
+    repetitive = _repetitive(rows, config) if config.repetition else {}
+    for row in rows:
         if reject := _check_prompt(row, config):
             rejects.append(reject)
             continue
-        dropped = [_check_response(row, response, config) for response in row[RESPONSES.name]]
+        dropped = [
+            _check_response(row, response, config, repetitive) for response in row[RESPONSES.name]
+        ]
         rejects += [reject for reject in dropped if reject]
         pairs = zip(row[RESPONSES.name], dropped, strict=True)
         passed = [response for response, reject in pairs if not reject]
@@ -106,6 +71,21 @@ def run(batch: Batch, config: Config, context: Context) -> Batch:
         else:
             kept.append({ROW_ID.name: row[ROW_ID.name], RESPONSES.name: passed})
     return make_batch((ROW_ID, RESPONSES), kept, rejects)
+
+
+def _repetitive(rows: Sequence[Row], config: Config) -> dict[str, str]:
+    """What is wrong with the answers that repeat themselves, by response_id."""
+    import pyarrow as pa
+
+    least = config.repetition_min_words
+    responses = [response for row in rows for response in row[RESPONSES.name]]
+    # No text has more words than characters; where none is long enough, nothing is loaded.
+    measured = [response for response in responses if len(response["text"]) >= least]
+    if not measured:
+        return {}
+    texts = pa.array([response["text"] for response in measured], type=pa.large_string())
+    found = repetitions(texts, least)
+    return {measured[place]["response_id"]: what for place, what in found.items()}
 
 
 def _check_prompt(row: Row, config: Config) -> Reject | None:
@@ -117,8 +97,10 @@ def _check_prompt(row: Row, config: Config) -> Reject | None:
     return Reject(row[ROW_ID.name], f"prompt_{which}", f"the prompt has {message}", text)
 
 
-def _check_response(row: Row, response: Row, config: Config) -> Reject | None:
-    problem = next(_problems(response, config), None)
+def _check_response(
+    row: Row, response: Row, config: Config, repetitive: Mapping[str, str]
+) -> Reject | None:
+    problem = next(_problems(response, config, repetitive), None)
     if problem is None:
         return None
     code, message = problem
@@ -127,8 +109,10 @@ def _check_response(row: Row, response: Row, config: Config) -> Reject | None:
     )
 
 
-def _problems(response: Row, config: Config) -> Iterator[tuple[str, str]]:
-    """The rules that an answer breaks, the cheapest first."""
+def _problems(
+    response: Row, config: Config, repetitive: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """The rules that an answer breaks, in the order in which they are told."""
     text: str = response["text"]
     if response["finish_reason"] != "stop" and not config.allow_truncated:
         n_tokens, reason = response["n_tokens"], response["finish_reason"]
@@ -138,7 +122,7 @@ def _problems(response: Row, config: Config) -> Iterator[tuple[str, str]]:
         yield f"response_{length[0]}", f"the answer has {length[1]}"
     if opening := refusal_opening(text, config.refusal_openings):
         yield "refusal", f"opens with `{opening}`"
-    if config.repetition and (repeated := repetition(text, config.repetition_min_words)):
+    if repeated := repetitive.get(response["response_id"]):
         yield "repetitive", repeated
 
 
@@ -156,91 +140,9 @@ def _too_few(row: Row, left: int, config: Config) -> Reject:
     return Reject(row[ROW_ID.name], "too_few_responses", message, row[MESSAGES.name][-1]["content"])
 
 
-def refusal_opening(text: str, openings: Sequence[str]) -> str | None:
-    """The opening that a text starts with, if any."""
-    start = _plain(text)
-    return next((opening for opening in openings if start.startswith(_plain(opening))), None)
-
-
-def _plain(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).replace("\u2019", "'").casefold()
-    return " ".join(folded.split())
-
-
-def repetition(text: str, min_words: int = 1) -> str | None:
-    """Which of Gopher's limits a text exceeds, with its share; None if it keeps them all."""
-    words = words_of(text.casefold())
-    if len(words) < min_words:
-        return None
-    return next(
-        (
-            f"{measure}: {share:.2f}, more than {limit:.2f}"
-            for measure, share, limit in _shares(text, words)
-            if share > limit
-        ),
-        None,
-    )
-
-
-def _shares(text: str, words: list[str]) -> Iterator[tuple[str, float, float]]:
-    for name, pieces in (("lines", text.splitlines()), ("paragraphs", _PARAGRAPHS.split(text))):
-        count, chars = _repeated_pieces([piece.strip() for piece in pieces if piece.strip()])
-        yield f"repeated {name}", count, REPEATED_PIECES
-        yield f"characters in repeated {name}", chars, REPEATED_PIECES_CHARS
-    for n, limit in TOP_NGRAMS.items():
-        yield f"characters in the most frequent {n}-gram", _top_ngram(words, n), limit
-    for n, limit in REPEATED_NGRAMS.items():
-        yield f"characters in repeated {n}-grams", _repeated_ngrams(words, n), limit
-
-
-def _repeated_pieces(pieces: list[str]) -> tuple[float, float]:
-    """Shares of the pieces, and of their characters, that stood earlier in the text."""
-    seen: set[str] = set()
-    repeated: list[str] = []
-    for piece in pieces:
-        if piece in seen:
-            repeated.append(piece)
-        seen.add(piece)
-    chars = sum(map(len, pieces))
-    return (len(repeated) / len(pieces), sum(map(len, repeated)) / chars) if chars else (0.0, 0.0)
-
-
-def _ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
-    return list(zip(*(words[i:] for i in range(n)), strict=False))
-
-
-def _top_ngram(words: list[str], n: int) -> float:
-    """Share of characters in the most frequent n-gram, if it occurs twice; the longest of equals.
-
-    Overlapping occurrences count a word once.
-    """
-    ngrams = _ngrams(words, n)
-    counts = Counter(ngrams)
-    if not counts or max(counts.values()) == 1:
-        return 0.0
-    top = max(counts, key=lambda ngram: (counts[ngram], sum(map(len, ngram)), ngram))
-    return _covered(words, n, [i for i, ngram in enumerate(ngrams) if ngram == top])
-
-
-def _repeated_ngrams(words: list[str], n: int) -> float:
-    """Share of characters in n-grams that stood earlier in the text; each word counts once."""
-    seen: set[tuple[str, ...]] = set()
-    starts = []
-    for i, ngram in enumerate(_ngrams(words, n)):
-        if ngram in seen:
-            starts.append(i)
-        seen.add(ngram)
-    return _covered(words, n, starts)
-
-
-def _covered(words: list[str], n: int, starts: list[int]) -> float:
-    covered = {word for start in starts for word in range(start, start + n)}
-    return sum(len(words[i]) for i in covered) / sum(map(len, words))
-
-
 STAGE = Stage(
     name="filter_rules",
-    version=1,
+    version=2,
     summary="Drop answers and prompts by length, truncation, refusal and repetition",
     config=Config,
     run=run,

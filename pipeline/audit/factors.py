@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from stages.filter_rules import REFUSALS
+from stages._refusals import REFUSALS
 
 Factor = Callable[[str], float]
 

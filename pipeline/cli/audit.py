@@ -27,16 +27,22 @@ PAGE = "audit.html"
 def handle(args: argparse.Namespace) -> int:
     """Audit a run, or any paired dataset: a page, and a table or JSON.
 
+    With `--scaling`, fit a curve to given points instead.
+
     Raises:
-        InputError: there is nothing to audit, human labels cannot be read, or the page's place is
-            taken by another file.
+        InputError: there is nothing to audit, human labels or points cannot be read, or the page's
+            place is taken by another file.
     """
+    if args.scaling:
+        return _scaling(args)
     from pipeline.audit.page import refuse_foreign_page, render_page
     from pipeline.audit.reading import read_human
     from pipeline.audit.report import make_audit
     from pipeline.audit.words import audit_json, audit_text
     from pipeline.files import write_atomic
 
+    if args.dir is None:
+        raise InputError("say what to audit: `prefmill audit DIR`, or `--scaling FILE`")
     path = Path(args.dir)
     run = _run_of(path)
     page = Path(args.page) if args.page else (run or Path()) / PAGE
@@ -52,6 +58,23 @@ def handle(args: argparse.Namespace) -> int:
         print(json.dumps({**audit_json(audit), "page": str(page)}, indent=2, ensure_ascii=False))
     else:
         print(f"{audit_text(audit)}\n\npage: {page}")
+    return 0
+
+
+def _scaling(args: argparse.Namespace) -> int:
+    from pipeline.audit.scaling import make_scaling, read_points, scaling_json, scaling_text
+
+    if args.dir is not None:
+        raise InputError(
+            f"--scaling audits the points in {args.scaling} alone: leave out {args.dir}, or audit "
+            "it by a command of its own"
+        )
+    path = Path(args.scaling)
+    scaling = make_scaling(path.name, read_points(path), args.loss)
+    if args.json:
+        print(json.dumps(scaling_json(scaling), indent=2, ensure_ascii=False))
+    else:
+        print(scaling_text(scaling))
     return 0
 
 

@@ -125,6 +125,7 @@ def _status(parser: argparse.ArgumentParser) -> None:
 def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dir",
+        nargs="?",
         metavar="DIR",
         help="output folder of a run, or any paired dataset: a folder or a file "
         "(JSON lines, JSON, CSV, each also .gz; Parquet, Arrow)",
@@ -142,6 +143,20 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed", type=_seed, default=0, metavar="N", help="of the bootstrap (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--scaling",
+        metavar="FILE",
+        help="instead of DIR: by how the win rate grew with the share of the data that was trained "
+        "on (columns share and win_rate in per cent, perhaps standard_error in points), say what "
+        "share is enough",
+    )
+    parser.add_argument(
+        "--loss",
+        type=_points,
+        default=1.0,
+        metavar="POINTS",
+        help="with --scaling: how far below the plateau is near enough (default: %(default)g)",
     )
     _json(parser, "all figures as JSON")
 
@@ -197,6 +212,16 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _points(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and up to 100")
+    return value
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -248,7 +273,8 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
     "audit": (
         "show what the labels of a dataset are worth: biases, agreement, what they reward",
         "  prefmill audit runs/mine\n  prefmill audit ultrafeedback.parquet --page /tmp/uf.html\n"
-        "  prefmill audit runs/mine --human labelled-by-us.jsonl --json",
+        "  prefmill audit runs/mine --human labelled-by-us.jsonl --json\n"
+        "  prefmill audit --scaling win-rates.csv --loss 0.5",
         _audit,
     ),
     "stages": (

@@ -1,4 +1,4 @@
-"""Rows that agree in a band, and the parts of that relation that have nothing to do with each other.
+"""Rows that agree in a band, and the parts of that relation that do not touch each other.
 
 A bucket holds two or more nodes with the same hash in the same band. Nodes are numbered from the
 best to the worst, and stand so in each bucket.
@@ -6,11 +6,12 @@ best to the worst, and stand so in each bucket.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numpy.typing import NDArray
 
 from stages.kernels.tokens import Hashes, Ints
@@ -34,16 +35,26 @@ class Buckets(NamedTuple):
     node_buckets: Nodes
 
 
-def buckets_of(bands: Iterable[Hashes], nodes: int) -> Buckets:
-    """The buckets of all bands, each a u64[nodes] that is held no longer than it is read."""
-    members, sizes = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
-    for band in bands:
-        found, counts = _runs(band, np.argsort(band))
-        members.append(found)
-        sizes.append(counts)
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(sizes))])
-    joined = np.concatenate(members)
-    return Buckets(starts, joined, *_by_node(starts, joined, nodes))
+def buckets_of(band: Callable[[int], Hashes], bands: int, nodes: int) -> Buckets:
+    """The buckets of all bands.
+
+    Args:
+        band: gives the hashes of one band, u64[nodes]; each is held no longer than it is sorted.
+        bands: how many there are.
+        nodes: how many hashes a band has.
+    """
+
+    def runs(place: int) -> tuple[Nodes, Ints]:
+        hashes = band(place)
+        found: tuple[Nodes, Ints] = _runs(hashes, np.argsort(hashes))
+        return found
+
+    with ThreadPoolExecutor(config.NUMBA_NUM_THREADS) as pool:
+        found = list(pool.map(runs, range(bands)))
+    sizes = np.concatenate([np.zeros(1, np.int64), *(counts for _, counts in found)])
+    starts = np.cumsum(sizes)
+    members = np.concatenate([np.empty(0, np.int32), *(members for members, _ in found)])
+    return Buckets(starts, members, *_by_node(starts, members, nodes))
 
 
 @njit(cache=True, nogil=True)

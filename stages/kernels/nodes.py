@@ -29,7 +29,7 @@ def collapse(first: Hashes, second: Hashes, order: Ints) -> Collapsed:
         first, second: u64[rows], 128 bits that stand for the content of each row.
         order: i64[rows], the rows from the best to the worst.
     """
-    ranks = np.argsort(first[order], kind="stable")  # within a node from the best to the worst
+    ranks = np.lexsort((second[order], first[order]))  # within a node from the best to the worst
     sorted_first, sorted_second = first[order[ranks]], second[order[ranks]]
     opens = np.ones(len(ranks), bool)
     opens[1:] = (sorted_first[1:] != sorted_first[:-1]) | (sorted_second[1:] != sorted_second[:-1])

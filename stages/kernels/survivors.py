@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-import numba
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numpy.typing import NDArray
 
 from stages.kernels.buckets import Buckets, Nodes, find, shares, unite
@@ -66,8 +65,8 @@ def among_sets(
         return made
 
     # Not Numba's own threads: those cannot be shared by the threads of a worker.
-    with ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS) as pool:
-        compared = sum(pool.map(work, shares(buckets, numba.config.NUMBA_NUM_THREADS)))
+    with ThreadPoolExecutor(config.NUMBA_NUM_THREADS) as pool:
+        compared = sum(pool.map(work, shares(buckets, config.NUMBA_NUM_THREADS)))
     return Verdict(*_outcome(verdict), compared)
 
 

@@ -54,7 +54,7 @@ def space_width(data: Bytes, at: int, stop: int) -> int:
     """Bytes of the white space character that starts at `at`; 0 if none does."""
     byte = data[at]
     if byte <= 0x20:
-        return 1 if 9 <= byte <= 13 or 28 <= byte else 0
+        return 1 if 9 <= byte <= 13 or byte >= 28 else 0
     return 0 if byte < 0xC2 or byte > 0xE3 else _wide_space(data, at, stop)
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from schemas.batch import Batch, make_batch
 from schemas.columns import MESSAGES, RESPONSES, ROW_ID
-from stages.filter_rules import REFUSALS, STAGE, Config, refusal_opening, repetition
+from stages.filter_rules import STAGE, Config
 from tests.support import FakeContext
 
 
@@ -121,66 +121,6 @@ def test_prompts_have_limits_too() -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(ValidationError, match="min_responses"):
         Config(min_responses=0)
-
-
-@pytest.mark.parametrize("opening", REFUSALS)
-def test_every_opening_is_found_in_any_case(opening: str) -> None:
-    assert refusal_opening(f"  {opening.upper()} x", REFUSALS) is not None
-
-
-def test_a_mention_is_no_refusal() -> None:
-    assert refusal_opening("He said: I'm sorry, but I can't.", REFUSALS) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "measure"),
-    [
-        # 2 of 4 lines stood earlier.
-        ("a b\nc d\na b\nc d", "repeated lines: 0.50, more than 0.30"),
-        # 1 of 4 lines is within the limit, its 8 of 26 characters are not.
-        ("aaaaaaaa\nb c d\ne f g\naaaaaaaa", "characters in repeated lines: 0.31, more than 0.20"),
-        # "a b" three times: 6 of 12 characters.
-        ("a b c d a b e f a b g h", "characters in the most frequent 2-gram: 0.50, more than 0.20"),
-        # "a b c" twice: 6 of 30 characters, and "a b" 4 of 30.
-        (
-            " ".join("abcdefghijklmnopqrstuvwxyabcde"),
-            "characters in the most frequent 3-gram: 0.20, more than 0.18",
-        ),
-        # Three runs of five letters come twice: 15 of 50 repeated; the top 4-gram has 8 of 50.
-        (
-            " ".join("abcde1fghij2klmnopqrstuvwxyz3456abcde7fghij8klmno9"),
-            "characters in repeated 5-grams: 0.30, more than 0.15",
-        ),
-        # "a b" four times is 8 of 46 letters; the longer pair comes twice only.
-        ("a b c a b d a b e a b f xxxxxxxx yyyyyyyy g xxxxxxxx yyyyyyyy h", None),
-        (" ".join("abcdefghijklmnopqrstuvwxyz"), None),
-        ("a b", None),
-        ("", None),
-    ],
-)
-def test_repetition_by_hand(text: str, measure: str | None) -> None:
-    assert repetition(text) == measure
-
-
-def test_paragraphs_and_scripts_without_spaces() -> None:
-    paragraph = "one two\nthree four"
-    assert repetition(f"{paragraph}\n\nfive six\nseven eight\nnine\nten\n\n{paragraph}") == (
-        "characters in repeated lines: 0.28, more than 0.20"
-    )
-    assert repetition("我们去公园" * 3) == (
-        "characters in the most frequent 2-gram: 0.40, more than 0.20"
-    )
-
-
-def test_short_texts_are_not_measured() -> None:
-    assert repetition("no no no no", min_words=5) is None
-    assert repetition("no no no no", min_words=4) is not None
-
-
-@given(st.text())
-def test_any_text_can_be_measured(text: str) -> None:
-    seen = repetition(text)
-    assert seen is None or ", more than 0." in seen
 
 
 @given(st.lists(st.text("ab ", max_size=5), min_size=1, max_size=6), st.integers(1, 4))

@@ -1,0 +1,316 @@
+"""The exact length of gzip's output at level 9, without the output.
+
+This is zlib's own parse (classic zlib: `deflate_slow` with a window of 32 KiB, 15 bits of hash,
+memory level 8, and level 9's limits), so the length equals `len(gzip.compress(data, 9))` to the
+byte where Python is linked to classic zlib. Where it is linked to another one (zlib-ng, Apple's or
+Intel's), the length is still classic zlib's. Written in Numba and not in C, since a wheel of Numba
+installs everywhere without a compiler.
+
+A parse can stop at a position and go on from there, over other data: that is how many texts are
+compressed after the same first one (`stages.kernels.deflate_pairs`).
+
+Positions are absolute here. zlib slides its window by 32 KiB and forgets what fell out; `base`,
+the start of the window, has the same effect.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from stages.kernels.deflate_trees import (
+    DISTANCE_CODES,
+    END_BLOCK,
+    LITERAL_CODES,
+    Ints,
+    Trees,
+    dynamic_bits,
+    new_trees,
+)
+
+GZIP_BYTES = 18
+"""Header and trailer of a gzip member without a file name."""
+LEAST_MATCH, MOST_MATCH = 3, 258
+LEAST_AHEAD = MOST_MATCH + LEAST_MATCH + 1
+_WINDOW = 1 << 15
+FARTHEST = _WINDOW - LEAST_AHEAD
+"""A match starts at most this far back."""
+TOO_FAR = 4096
+"""A match of three bytes that starts farther back than this is not taken."""
+BLOCK_SYMBOLS = (1 << 14) - 1
+"""A block ends after so many literals and matches."""
+_LONGEST_CHAIN = 4096
+SHORTENED_CHAIN = _LONGEST_CHAIN >> 2
+"""Candidates that are tried at least, when the match before is good already."""
+_GOOD_MATCH = 32
+HASHES = 1 << 15
+
+Bytes = NDArray[np.uint8]
+Places = NDArray[np.int32]
+
+
+def _code_of(widths: list[int], start: int, size: int) -> Places:
+    """Which code a value has, where code i stands for 2 ** widths[i] values."""
+    codes = np.repeat(np.arange(len(widths)), [1 << width for width in widths])
+    return np.concatenate((np.zeros(start, np.int32), codes)).astype(np.int32)[:size]
+
+
+_LENGTH_WIDTHS = [0] * 4 + [width for width in range(6) for _ in range(4)]
+_LENGTH_CODE = _code_of(_LENGTH_WIDTHS, LEAST_MATCH, MOST_MATCH)
+_LENGTH_CODE = np.append(_LENGTH_CODE, np.int32(len(_LENGTH_WIDTHS)))  # 258 has one of its own
+_LENGTH_EXTRA = np.array([*_LENGTH_WIDTHS, 0], dtype=np.int64)
+_DISTANCE_EXTRA = np.array([max(0, code // 2 - 1) for code in range(DISTANCE_CODES)], np.int64)
+_DISTANCE_CODE = _code_of(list(_DISTANCE_EXTRA), 1, _WINDOW + 1)
+
+
+class Parse(NamedTuple):
+    """Where a parse stands, and what it has counted in its current block.
+
+    Attributes:
+        start: the next position to be looked at.
+        length, match: the match at the position before, not yet taken; 2 if there is none.
+        pending: whether the byte before `start` has not been counted yet.
+        base: where the window starts.
+        block: where the current block starts.
+        symbols: literals and matches in the block.
+        fixed_bits: what they take with the fixed codes, without extra bits.
+        extra_bits: extra bits of their matches.
+        bits: all blocks before.
+    """
+
+    start: int
+    length: int
+    match: int
+    pending: bool
+    base: int
+    block: int
+    symbols: int
+    fixed_bits: int
+    extra_bits: int
+    bits: int
+
+
+class Tables(NamedTuple):
+    """The memory of one thread.
+
+    Attributes:
+        head: the newest linked position with a hash, 0 for none; shape (32768,).
+        chain: the position with the same hash before this one; one for each byte.
+        places: how far down its chain a position is, for who wants to know; one for each byte.
+        literals, distances: how often each code occurs in the current block.
+        trees: see there.
+    """
+
+    head: Places
+    chain: Places
+    places: Places
+    literals: Ints
+    distances: Ints
+    trees: Trees
+
+
+@njit(cache=True, nogil=True)
+def new_tables(n_bytes: int) -> Tables:
+    """Memory for texts of up to `n_bytes`."""
+    return Tables(
+        np.zeros(HASHES, np.int32),
+        np.zeros(n_bytes + 1, np.int32),
+        np.zeros(n_bytes + 1, np.int32),
+        np.zeros(LITERAL_CODES, np.int64),
+        np.zeros(DISTANCE_CODES, np.int64),
+        new_trees(),
+    )
+
+
+@njit(cache=True, nogil=True)
+def new_parse(tables: Tables) -> Parse:
+    """The start of a parse."""
+    tables.literals[:] = 0
+    tables.distances[:] = 0
+    return Parse(0, LEAST_MATCH - 1, 0, False, 0, 0, 0, 0, 0, 0)
+
+
+@njit(cache=True, nogil=True)
+def hash_at(data: Bytes, at: int) -> int:
+    """Zlib's hash of three bytes; equal hashes and first two bytes mean equal third ones."""
+    first, second, third = np.int64(data[at]), np.int64(data[at + 1]), np.int64(data[at + 2])
+    return ((first << 10) ^ (second << 5) ^ third) & (HASHES - 1)
+
+
+@njit(cache=True, nogil=True)
+def link(data: Bytes, start: int, end: int, tables: Tables) -> None:
+    """Chain the strings of three bytes from `start` on to earlier ones with the same hash.
+
+    zlib does this as it goes, and passes none over, so the chains do not depend on the parse.
+    """
+    head, chain = tables.head, tables.chain
+    for at in range(start, end - LEAST_MATCH + 1):
+        place = hash_at(data, at)
+        chain[at] = head[place]
+        head[place] = at
+
+
+@njit(cache=True, nogil=True)
+def unlink(data: Bytes, start: int, end: int, tables: Tables) -> None:
+    """Undo `link`: `head` is as before; `chain` keeps what it has."""
+    head, chain = tables.head, tables.chain
+    for at in range(end - LEAST_MATCH, start - 1, -1):
+        head[hash_at(data, at)] = chain[at]
+
+
+@njit(cache=True, nogil=True)
+def common_length(data: Bytes, here: int, there: int, most: int) -> int:
+    """How many bytes are equal from two positions on, at most `most`."""
+    n = 0
+    while n < most and data[here + n] == data[there + n]:
+        n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def longest_match(
+    data: Bytes, here: int, most: int, best: int, candidate: int, limit: int, chain: Places
+) -> tuple[int, int]:
+    """The newest of the longest matches of more than `best` bytes: length and position.
+
+    Args:
+        most: bytes that may match.
+        candidate: the first candidate; `chain` has those after it, newest first.
+        limit: candidates must lie after this position.
+    """
+    left = SHORTENED_CHAIN if best >= _GOOD_MATCH else _LONGEST_CHAIN
+    match = 0
+    while best < most:
+        if data[candidate + best] == data[here + best]:
+            n = common_length(data, here, candidate, most)
+            if n > best:
+                best, match = n, candidate
+        candidate = chain[candidate]
+        left -= 1
+        if candidate <= limit or left == 0:
+            break
+    return best, match
+
+
+@njit(cache=True, nogil=True)
+def count_literal(byte: int, literals: Ints) -> int:
+    """Count a literal; its bits with the fixed codes."""
+    literals[byte] += 1
+    return 8 if byte < 144 else 9
+
+
+@njit(cache=True, nogil=True)
+def count_match(length: int, distance: int, literals: Ints, distances: Ints) -> tuple[int, int]:
+    """Count a match; its bits with the fixed codes, and its extra bits."""
+    length_code = _LENGTH_CODE[length]
+    distance_code = _DISTANCE_CODE[distance]
+    literals[END_BLOCK + 1 + length_code] += 1
+    distances[distance_code] += 1
+    fixed = 12 if length_code < 23 else 13
+    return fixed, _LENGTH_EXTRA[length_code] + _DISTANCE_EXTRA[distance_code]
+
+
+@njit(cache=True, nogil=True)
+def end_block(fixed_bits: int, extra_bits: int, stored: int, bits: int, tables: Tables) -> int:
+    """The bits of all up to the end of a block of `stored` bytes; -1 if these are gone.
+
+    The tables of its counts are left as they are, but for the count of the block's end.
+    """
+    tables.literals[END_BLOCK] = 1
+    own = dynamic_bits(tables.literals, tables.distances, tables.trees) + extra_bits
+    fixed = fixed_bits + 7 + extra_bits
+    own_bytes, fixed_bytes = (own + 3 + 7) >> 3, (fixed + 3 + 7) >> 3
+    if stored >= 0 and stored + 4 <= min(own_bytes, fixed_bytes):
+        return ((bits + 3 + 7) >> 3 << 3) + 32 + 8 * stored
+    return bits + 3 + (fixed if fixed_bytes <= own_bytes else own)
+
+
+@njit(cache=True, nogil=True)
+def _next_block(parse: Parse, at: int, tables: Tables) -> Parse:
+    """The parse after the end of a block at position `at`."""
+    stored = at - parse.block if parse.block >= parse.base else -1
+    bits = end_block(parse.fixed_bits, parse.extra_bits, stored, parse.bits, tables)
+    tables.literals[:] = 0
+    tables.distances[:] = 0
+    return Parse(
+        parse.start, parse.length, parse.match, parse.pending, parse.base, at, 0, 0, 0, bits
+    )
+
+
+@njit(cache=True, nogil=True)
+def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> Parse:
+    """Parse on, to the first step that starts at `stop` or later.
+
+    Args:
+        parse: where to go on; `tables` as the steps before left them.
+        data: the bytes.
+        end: how many there are, all linked; what lies behind is never looked at.
+        stop: no step starts here or later; `end` for all.
+        tables: the counts of the block are changed.
+    """
+    chain = tables.chain
+    literals, distances = tables.literals, tables.distances
+    start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits = parse
+    while start < min(end, stop):
+        ahead = end - start
+        if min(end, base + 2 * _WINDOW) - start < LEAST_AHEAD and start - base >= (
+            _WINDOW + FARTHEST
+        ):
+            base += _WINDOW
+        before, before_match = length, match
+        length = LEAST_MATCH - 1
+        if ahead >= LEAST_MATCH:
+            candidate = chain[start]
+            if candidate > base and before < MOST_MATCH and start - candidate <= FARTHEST:
+                most = min(ahead, MOST_MATCH)
+                limit = max(base, start - FARTHEST)
+                length, match = longest_match(data, start, most, before, candidate, limit, chain)
+                if length == LEAST_MATCH and start - match > TOO_FAR:
+                    length = LEAST_MATCH - 1
+        if before >= LEAST_MATCH and length <= before:
+            fixed, extra = count_match(before, start - 1 - before_match, literals, distances)
+            start += before - 1
+            length, pending = LEAST_MATCH - 1, False
+            cut = start
+        elif pending:
+            fixed, extra = count_literal(data[start - 1], literals), 0
+            cut = start
+            start += 1
+        else:
+            pending = True
+            start += 1
+            continue
+        symbols += 1
+        fixed_bits += fixed
+        extra_bits += extra
+        if symbols == BLOCK_SYMBOLS:
+            ended = Parse(
+                start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits
+            )
+            start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits = (
+                _next_block(ended, cut, tables)
+            )
+    return Parse(start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits)
+
+
+@njit(cache=True, nogil=True)
+def finish(parse: Parse, data: Bytes, end: int, tables: Tables) -> int:
+    """Bytes of the whole gzip member; `parse` stands at the end of the data."""
+    fixed_bits = parse.fixed_bits
+    if parse.pending:
+        fixed_bits += count_literal(data[end - 1], tables.literals)
+    stored = end - parse.block if parse.block >= parse.base else -1
+    bits = end_block(fixed_bits, parse.extra_bits, stored, parse.bits, tables)
+    return GZIP_BYTES + ((bits + 7) >> 3)
+
+
+@njit(cache=True, nogil=True)
+def gzip_size(data: Bytes) -> int:
+    """`len(gzip.compress(data, 9))` for the bytes of an array of shape (n,)."""
+    own, end = data.copy(), len(data)  # may be written, as elsewhere: another type to Numba
+    tables = new_tables(end)
+    link(own, 0, end, tables)
+    return finish(advance(new_parse(tables), own, end, end, tables), own, end, tables)
