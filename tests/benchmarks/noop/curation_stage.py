@@ -7,7 +7,8 @@ import zlib
 from pydantic import Field
 
 from schemas.batch import Batch
-from schemas.columns import EMBEDDING, MESSAGES, ROW_ID
+from schemas.columns import MESSAGES, ROW_ID
+from schemas.selection import EMBEDDING
 from schemas.stage import Context, Stage, StageConfig
 
 BUCKETS, DIMENSIONS = 4096, 384
