@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.types import ANY, BOOL, FLOAT, INT, STRING, Field, ListOf, Struct, Type
+from schemas.types import BOOL, FLOAT, INT, STRING, Field, ListOf, Struct, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,18 @@ CHOSEN_ID = Column("chosen_id", STRING, "response_id of `chosen`")
 REJECTED_ID = Column("rejected_id", STRING, "response_id of `rejected`")
 CHOSEN_MODEL = Column("chosen_model", STRING, "the model that wrote `chosen`")
 REJECTED_MODEL = Column("rejected_model", STRING, "the model that wrote `rejected`")
-SCORE_CHOSEN = Column("score_chosen", FLOAT, "score of `chosen` by the labeller the pair came from")
-SCORE_REJECTED = Column("score_rejected", FLOAT, "score of `rejected`")
-MARGIN = Column("margin", FLOAT, "score_chosen - score_rejected; never negative")
+SCORE_CHOSEN = Column(
+    "score_chosen",
+    FLOAT,
+    "score of `chosen` by the labeller the pair came from; null if it came without",
+    nullable=True,
+)
+SCORE_REJECTED = Column("score_rejected", FLOAT, "score of `rejected`", nullable=True)
+MARGIN = Column("margin", FLOAT, "score_chosen - score_rejected; never negative", nullable=True)
 P_CHOSEN = Column(
     "p_chosen", FLOAT, "P(chosen beats rejected) if the labeller gave one", nullable=True
 )
-LABELLER = Column("labeller", STRING, "the step whose scores decided")
+LABELLER = Column("labeller", STRING, "the step whose scores decided, or that loaded the label")
 
 CONFIDENCE = Column(
     "confidence", FLOAT, "P(chosen beats rejected) to the model that looks for noise"
@@ -327,6 +332,9 @@ SELF_SAMPLES = Column(
     "the model's own answers, neither good nor bad: what `rejected` is set against",
 )
 ANSWER = Column("answer", STRING, "one answer to the prompt")
+FINISH_REASON = Column(
+    "finish_reason", STRING, "how the answer ended, if the input says so", nullable=True
+)
 
 VERDICTS = Column(
     "verdicts",
@@ -369,64 +377,3 @@ LABEL_DETAILS = (
     VERDICTS,
 )
 """What labels came from; gone once answers have been chosen by them."""
-
-EMBEDDING = Column("embedding", ListOf(FLOAT), "a vector for the texts that the step `embed` names")
-DSIR_LOGRATIO = Column(
-    "dsir_logratio",
-    FLOAT,
-    "log of how much likelier the text's n-grams are in the target than in all rows; by n-gram "
-    "with `normalise: length`",
-)
-DSIR_RANK = Column("dsir_rank", INT, "place among all rows by that and its noise, from 1")
-
-FINISH_REASON = Column(
-    "finish_reason", STRING, "how the answer ended, if the input says so", nullable=True
-)
-QUALITY_SCORE = Column("quality_score", FLOAT, "what the expression `by` of `quality_mix` came to")
-QUALITY_RANK = Column("quality_rank", INT, "place by that score among all rows; 1 is the highest")
-
-FINGERPRINT = Column("fingerprint", ListOf(INT), "XXH64 of the normalised text under two seeds")
-SIGNATURE = Column("signature", ListOf(INT), "the MinHash signature of the text's n-grams")
-SHINGLES = Column("shingles", ListOf(INT), "hashes of the text's n-grams, as unsigned ascending")
-SCHEME = Column("scheme", STRING, "how fingerprint, signature and shingles were made, as JSON")
-
-
-EMBEDDING_REJECTED = Column(
-    "embedding_rejected", ListOf(FLOAT), "where `embedding` is of `chosen`, the same of `rejected`"
-)
-ISA_LOGLIK = Column(
-    "isa_loglik", FLOAT, "log density of the row under the mixture that was fitted to all, in nats"
-)
-ISA_P = Column("isa_p", FLOAT, "what ISA calls its probability: by default not normalised")
-ISA_DELTA = Column("isa_delta", FLOAT, "entropy that the row takes with it: -p log p")
-ISA_RANK = Column("isa_rank", INT, "place by `isa_delta` among all rows, 1 for the greatest")
-COMPLEXITY_SCORES = Column(
-    "complexity_scores", ListOf(FLOAT), "of the instruction of each turn, 1 to 6"
-)
-QUALITY_SCORES = Column("quality_scores", ListOf(FLOAT), "of the answer of each turn, 1 to 6")
-DEITA_SCORE = Column("deita_score", FLOAT, "complexity times quality, summed over the turns")
-DIVERSITY_RANK = Column("diversity_rank", INT, "when `diversity` took the row, 1 for the first")
-DIVERSITY_GAIN = Column(
-    "diversity_gain",
-    FLOAT,
-    "what the row added to the objective when it was taken: similarity to it, for `k_center` its "
-    "distance to the rows taken before, for `log_det` nats",
-)
-ZIPFIT_SCORE = Column(
-    "zipfit_score", FLOAT, "how well the text compresses together with the targets; 1 is best"
-)
-ZIPFIT_NORMALISED = Column(
-    "zipfit_normalised",
-    FLOAT,
-    "standard deviations that `zipfit_score` lies above what is usual for the text's length",
-)
-ZIPFIT_RANK = Column(
-    "zipfit_rank", INT, "the row's place among all that `zipfit` compared; 1 is best"
-)
-
-
-def named_column(name: str) -> Column:
-    """The column of that name, whatever its type if it is none of ours but of a user's file."""
-    ours = (value for value in globals().values() if isinstance(value, Column))
-    named = [column for column in ours if column.name == name]
-    return named[0] if named else Column(name, ANY, "a column of the input", nullable=True)

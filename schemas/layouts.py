@@ -21,10 +21,13 @@ CHOSEN_TURN = Column("chosen", ListOf(MESSAGE), "the preferred answer: one assis
 REJECTED_TURN = Column("rejected", ListOf(MESSAGE), "the other answer: one assistant turn")
 
 COMPLETION = Column("completion", ListOf(MESSAGE), "an answer: one assistant turn")
+TEXT = Column("text", STRING, "a text without a prompt")
 LABEL = Column("label", BOOL, "true if the answer is desirable")
 RESPONSE_ID = Column("response_id", STRING, "identity of the answer")
 MODEL = Column("model", STRING, "the model that wrote the answer")
-SCORE = Column("score", FLOAT, "score of the answer by the labeller")
+SCORE = Column(
+    "score", FLOAT, "score of the answer by the labeller; null if it came without", nullable=True
+)
 
 COMPLETIONS = Column("completions", ListOf(STRING), "answers, best first")
 RANKING_SCORES = Column("scores", ListOf(FLOAT), "their scores, in the same order")
@@ -48,6 +51,12 @@ CHOSEN_PROBS_WIN = Column("chosen_probs_win", FLOAT, "mean P(chosen beats an ans
 CHOSEN_PROBS_LOSE = Column(
     "chosen_probs_lose", FLOAT, "mean P(rejected beats an answer of its prompt)"
 )
+
+# No trainer reads these, but `dedup` does: what a release keeps to be known by.
+FINGERPRINT = Column("fingerprint", ListOf(INT), "XXH64 of the normalised text under two seeds")
+SIGNATURE = Column("signature", ListOf(INT), "the MinHash signature of the text's n-grams")
+SHINGLES = Column("shingles", ListOf(INT), "hashes of the text's n-grams, as unsigned ascending")
+SCHEME = Column("scheme", STRING, "how fingerprint, signature and shingles were made, as JSON")
 
 ORDER = Column("order", INT, "rows are sorted by it when the dataset is written; then it is gone")
 ORDER_BITS = 62

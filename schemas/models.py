@@ -1,12 +1,13 @@
 """What a stage may ask of a model, and what it gets back.
 
-Engines implement some of `Generator`, `HiddenReader` and `Rewarder`. Requests carry an id that is
-unique within a call; results come back one per request, in request order. A request that fails
-yields a `Failure` in its place; only a dead engine raises (`schemas.errors.EngineDied`).
+Engines implement some of `Generator`, `HiddenReader`, `Rewarder` and `Embedder`. Requests carry an
+id that is unique within a call; results come back one per request, in request order. A request
+that fails yields a `Failure` in its place; only a dead engine raises (`schemas.errors.EngineDied`).
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -21,6 +22,7 @@ Capability = Literal[
     "structured",  # output constrained to choices, a regular expression or a JSON schema
     "hidden_states",  # sums of the last layer's hidden states over a given text
     "reward",  # scores of a finished conversation, from a sequence-classification model
+    "embed",  # a vector for a text, from an embedding model
 ]
 
 FailureKind = Literal[
@@ -146,6 +148,14 @@ class RewardRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """Ask for the vector of a text, as it stands: no chat template."""
+
+    request_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """A sampled answer.
 
@@ -243,6 +253,24 @@ class Reward:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedding:
+    """A text as a vector.
+
+    Attributes:
+        vector: float32; of length 1 only if the model's own last step is to make it so.
+        n_prompt_tokens: tokens that the model read.
+        n_truncated: tokens of the text that did not fit the model's window.
+        n_cached_tokens: as many as were read, where the vector was known from before; else 0.
+    """
+
+    request_id: str
+    vector: array[float]
+    n_prompt_tokens: int
+    n_truncated: int = 0
+    n_cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A request that could not be served.
 
@@ -311,6 +339,14 @@ class Rewarder(Model, Protocol):
 
     def reward(self, requests: Sequence[RewardRequest]) -> list[Reward | Failure]:
         """Score each conversation."""
+        ...
+
+
+class Embedder(Model, Protocol):
+    """A loaded embedding model."""
+
+    def embed(self, requests: Sequence[EmbedRequest]) -> list[Embedding | Failure]:
+        """Return the vector of each text, all of one length."""
         ...
 
 

@@ -26,7 +26,8 @@ ClusterKind = Literal[
 ]
 EngineName = Literal["auto", "vllm", "transformers", "openai", "scripted"]
 ConcreteEngine = Literal["vllm", "transformers", "openai", "scripted"]
-ModelKind = Literal["text", "reward"]
+ModelKind = Literal["text", "reward", "embedding"]
+Pooling = Literal["auto", "mean", "cls", "last"]
 
 
 class _Strict(BaseModel):
@@ -37,14 +38,15 @@ class ModelEntry(_Strict):
     """A model that stages refer to by the name of its entry."""
 
     model: str = Field(
-        description="Hub id, local folder, or the alias `smollm2-135m-instruct`, which needs no "
-        "network. For `engine: scripted`: `echo` or a script file.",
+        description="Hub id, local folder, or an alias of what needs no network: "
+        "`smollm2-135m-instruct`, and `all-minilm-l6-v2` with `kind: embedding`. For "
+        "`engine: scripted`: `echo` or a script file.",
         min_length=1,
     )
     kind: ModelKind = Field(
         "text",
         description="`text` writes and weighs texts; `reward` is a sequence-classification model "
-        "that scores answers.",
+        "that scores answers; `embedding` turns texts into vectors.",
     )
     engine: EngineName = Field(
         "auto", description="Who runs it; `auto` takes the first of vllm, transformers that can."
@@ -53,7 +55,9 @@ class ModelEntry(_Strict):
         None, description="Hub revision; the commit it resolves to is pinned in the manifest."
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Number format of the weights; `auto` is float32 on a CPU."
+        "auto",
+        description="Number format of the weights; `auto` is float32 on a CPU, and everywhere for "
+        "`kind: embedding`.",
     )
     max_model_len: int | None = Field(
         None, ge=16, description="Tokens in the model's window, prompt and answer; None: its own."
@@ -71,6 +75,12 @@ class ModelEntry(_Strict):
         description="For `engine: openai`: which endpoint; `auto` is completions with a "
         "`tokenizer` and chat without.",
     )
+    pooling: Pooling = Field(
+        "auto",
+        description="For `kind: embedding`: what becomes of the last layer's states: their "
+        "`mean`, that of the first token (`cls`) or of the `last`, as it is. `auto` does as the "
+        "model's own sentence-transformers files say; one without, e.g. a chat model, needs this.",
+    )
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Said aloud at run time."
     )
@@ -87,9 +97,11 @@ class ModelEntry(_Strict):
     )
 
     @model_validator(mode="after")
-    def _extrapolates(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.extrapolate_from and (self.engine, self.kind) != ("transformers", "text"):
             raise ValueError("`extrapolate_from` needs `engine: transformers` and a text model")
+        if self.pooling != "auto" and self.kind != "embedding":
+            raise ValueError("`pooling` needs `kind: embedding`")
         return self
 
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.batch import Batch
 from schemas.columns import Column
-from schemas.models import Capability, ChatFormat, Generator, HiddenReader, Rewarder
+from schemas.models import Capability, ChatFormat, Embedder, Generator, HiddenReader, Rewarder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -191,6 +191,10 @@ class Context(Surroundings, Protocol):
 
     def rewarder(self, role: str) -> Rewarder:
         """The same for a role of which `reward` is needed."""
+        ...
+
+    def embedder(self, role: str) -> Embedder:
+        """The same for a role of which `embed` is needed."""
         ...
 
     def chat(self, role: str) -> ChatFormat:

@@ -177,11 +177,11 @@ class _Reader:
             raise self._fail("an operator such as `and` is missing before it")
 
     def either(self, depth: int) -> Node:
-        if depth == 0:
+        if depth <= 0:
             raise self._fail(f"nested more than {MAX_DEPTH} deep")
-        node = self._both(depth - 1)
+        node = self._both(depth)
         while self._take("or"):
-            node = _joined("or", node, self._both(depth - 1))
+            node = _joined("or", node, self._both(depth))
         return node
 
     def _both(self, depth: int) -> Node:
@@ -194,7 +194,7 @@ class _Reader:
         start = self._start
         if not self._take("not"):
             return self._comparison(depth)
-        if depth == 0:
+        if depth <= 0:
             raise self._fail(f"nested more than {MAX_DEPTH} deep")
         part = self._negation(depth - 1)
         return Node("not", start, part.end, parts=(part,))

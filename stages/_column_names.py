@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 from pydantic import AfterValidator
 
-from schemas.columns import Column, named_column
+from schemas.columns import Column
 from schemas.errors import Problem, RecipeError
+from schemas.selection import named_column
 from schemas.types import ANY, BOOL, STRING, ListOf, Scalar, Struct
 from stages._column_expression import Expression, NotAnExpression
 from stages._column_kinds import Kind, read_expression

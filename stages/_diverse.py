@@ -72,7 +72,8 @@ def choose(
     elif config.method == "k_center":
         order, gains = farthest_first(x, n_kept)
     else:
-        order, gains = greedy_map((x.T * weights).T.astype("float32"), config.ridge, n_kept)
+        z = x if config.weight is None else x * weights.astype(x.dtype)[:, None]
+        order, gains = greedy_map(z, config.ridge, n_kept)
     nearest, similarity = nearest_kept(x, order)
     figures |= _reached(config, weights, gains, similarity) | _lengths(order, lengths)
     return Choice(order, gains, nearest, similarity, figures, notes)

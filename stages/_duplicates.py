@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from schemas.columns import EMBEDDING, ROW_ID
+from schemas.columns import ROW_ID
 from schemas.errors import InputError
+from schemas.selection import EMBEDDING
 from schemas.stage import Decision
 from stages._signatures import Signatures, chance_to_meet
 

@@ -13,6 +13,19 @@ from schemas.errors import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TEXT_FIELDS = (
+    "text",
+    "prompt",
+    "instruction",
+    "question",
+    "query",
+    "completion",
+    "response",
+    "output",
+    "answer",
+)
+"""Where the text of a target is looked for, if the recipe names no field."""
+
 FileFormat = Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "arrow", "hf"]
 
 
@@ -80,3 +93,22 @@ def _texts(value: Any, field: str) -> list[str]:
         return values
     kinds = ", ".join(sorted({type(one).__name__ for one in values}))
     raise ValueError(f"field `{field}` holds {kinds}; allowed are a text or a list of texts")
+
+
+def usual_field(records: pa.Table) -> str:
+    """The first of `TEXT_FIELDS` that a target's first record has.
+
+    Raises:
+        InputError: it has none of them.
+    """
+    raw, problem = (records.column(c.name)[0].as_py() for c in (RAW_RECORD, RAW_PROBLEM))
+    record = {} if problem else json.loads(raw)
+    names = list(record) if isinstance(record, dict) else []
+    for name in TEXT_FIELDS:
+        if problem or name in names:
+            return name
+    has = ", ".join(f"`{one}`" for one in names) or "no fields"
+    raise InputError(
+        f"{records.column(RAW_PLACE.name)[0].as_py()}: none of the fields {', '.join(TEXT_FIELDS)} "
+        f"in the target's first record, which has {has}: say which one with `target_field`"
+    )

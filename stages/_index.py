@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from schemas.columns import FINGERPRINT, ROW_ID, SCHEME, SHINGLES, SIGNATURE
+from schemas.columns import ROW_ID
 from schemas.errors import InputError
+from schemas.layouts import FINGERPRINT, SCHEME, SHINGLES, SIGNATURE
 from stages._duplicates import of_fingerprints, of_signatures
 from stages._signatures import SignatureConfig, Signatures, scheme_of
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas.ids import row_seed
@@ -31,16 +32,29 @@ class Fit:
     scores: Scores
 
 
-def fitted(
-    columns: Sequence[Vectors], places: Places, config: Config, context: PassContext, number: int
-) -> Fit:
-    """The fit with one of several seeds, and the scores of the rows at these places."""
+def fits(
+    columns: Sequence[Vectors], places: Places, config: Config, context: PassContext
+) -> list[Fit]:
+    """The fit with the seed that counts, then those with the others.
+
+    Args:
+        places: of the rows in the columns, in an order that is always the same.
+    """
+    from stages.kernels.mixture import side_by_side
+
+    numbers = range(config.stability_seeds + 1)
+    seeds = [row_seed(str(context.recipe_seed), context.stage, "mixture", n) for n in numbers]
+    # What scikit-learn takes for a seed has 32 bits.
+    jobs = [partial(_fit, columns, places, config, seed % 2**32) for seed in seeds]
+    return side_by_side(jobs)
+
+
+def _fit(columns: Sequence[Vectors], places: Places, config: Config, seed: int) -> Fit:
     import numpy as np
 
     from stages.kernels.entropy import score_rows
     from stages.kernels.mixture import Settings, drawn, fit_mixture, unit_likelihoods
 
-    seed = row_seed(str(context.recipe_seed), context.stage, "mixture", number) % 2**32
     sample = drawn(places, config.fit_rows, seed)
     points = np.concatenate([vectors.take(sample) for vectors in columns])
     settings = Settings(
@@ -48,12 +62,12 @@ def fitted(
     )
     mixture = fit_mixture(points, settings, seed)
     likelihoods = unit_likelihoods(mixture, columns, places)
-    pooling = "mean" if config.pair == "mean" else "max"
-    return Fit(mixture, len(sample), score_rows(likelihoods, config.mode, pooling))
+    scores = score_rows(likelihoods, config.mode, "mean" if config.pair == "mean" else "max")
+    return Fit(mixture, len(sample), scores)
 
 
 def report(
-    fits: Sequence[Fit], lengths: NDArray[np.int64], kept: int, config: Config
+    found: Sequence[Fit], lengths: NDArray[np.int64], kept: int, config: Config
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Figures and notes on the first of the fits, the others being for comparison.
 
@@ -62,16 +76,16 @@ def report(
     """
     from stages.kernels.rank_correlation import rank_correlation
 
-    mixture, scores = fits[0].mixture, fits[0].scores
+    mixture, scores = found[0].mixture, found[0].scores
     figures = {
         "rows": len(lengths),
         "kept": kept,
-        "fit_rows": fits[0].fit_rows,
+        "fit_rows": found[0].fit_rows,
         "components": mixture.components,
         "dimensions": mixture.dimensions,
         "iterations": mixture.iterations,
         "mean_log_likelihood": float(scores.log_likelihoods.mean()),
-        **_stability(scores, [fit.scores for fit in fits[1:]], kept),
+        **_stability(scores, [fit.scores for fit in found[1:]], kept),
         "length_rank_correlation": rank_correlation(scores.deltas, lengths),
     }
     return figures, tuple(_notes(mixture, scores, config, figures))

@@ -15,7 +15,7 @@ def proportional_parts(wanted: int, sizes: Sizes) -> dict[str, int]:
 
     Equal remainders go by name. No stratum gets more than it has where `wanted` is at most all.
     """
-    total = sum(sizes.values())
+    total = max(sum(sizes.values()), 1)
     exact = {name: Fraction(wanted * size, total) for name, size in sizes.items()}
     parts = {name: math.floor(share) for name, share in exact.items()}
     order = sorted(sizes, key=lambda name: (parts[name] - exact[name], name))

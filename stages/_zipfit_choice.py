@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from schemas.batch import Row
-from schemas.columns import ROW_ID, ZIPFIT_NORMALISED, ZIPFIT_RANK, ZIPFIT_SCORE
+from schemas.columns import ROW_ID
+from schemas.selection import ZIPFIT_NORMALISED, ZIPFIT_RANK, ZIPFIT_SCORE
 from schemas.stage import Decision
 from stages import _elimination as elimination
 from stages._elimination import TOTAL, means_of

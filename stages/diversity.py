@@ -30,15 +30,9 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.batch import Batch, Reject, Row
-from schemas.columns import (
-    DIVERSITY_GAIN,
-    DIVERSITY_RANK,
-    EMBEDDING,
-    MESSAGES,
-    ROW_ID,
-    named_column,
-)
+from schemas.columns import MESSAGES, ROW_ID
 from schemas.errors import InputError
+from schemas.selection import DIVERSITY_GAIN, DIVERSITY_RANK, EMBEDDING, named_column
 from schemas.stage import DatasetPass, Decision, PassContext, Stage, StageConfig
 from stages._keeping import KEEP, Keep, keeping_notes, n_kept
 from stages._texts import Texts, text_columns, texts_of

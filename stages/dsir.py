@@ -25,17 +25,19 @@ Cost: linear in the text, no model.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.batch import Batch, Reject, Row
-from schemas.columns import DSIR_LOGRATIO, DSIR_RANK, ROW_ID
+from schemas.columns import ROW_ID
 from schemas.errors import InputError
 from schemas.ids import digest
+from schemas.selection import DSIR_LOGRATIO, DSIR_RANK
 from schemas.stage import DatasetPass, Decision, Location, PassContext, Records, Stage, StageConfig
-from stages._given_texts import FileFormat, given_texts
+from stages._given_texts import FileFormat, given_texts, usual_field
 from stages._importance import (
     bucket_log_ratio,
     buckets_of,
@@ -68,11 +70,13 @@ class Config(StageConfig):
         description="File with texts like those that are wanted. Relative paths start from the "
         "recipe's folder."
     )
-    target_fields: tuple[str, ...] = Field(
-        ("text",), min_length=1, description="Fields of the target that hold its texts."
-    )
-    target_format: FileFormat = Field(
-        "auto", description="`auto` goes by the file's ending; `hf` asks Hugging Face's hub."
+    target_format: FileFormat = Field("auto", description="`auto` goes by the file's ending.")
+    target_field: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the field with its texts; if not set, the first of text, prompt, "
+        "instruction, question, query, completion, response, output, answer that the first record "
+        "has.",
     )
     keep: Keep = Field(description=KEEP)
     text: Texts = Field(
@@ -139,16 +143,16 @@ def _target_counts(config: Config, context: PassContext) -> Places:
 def _count_target(config: Config, context: PassContext) -> Places:
     import pyarrow as pa
 
-    given = given_texts(context.given("target"), config.target_fields, "the target")
+    records = context.given("target")
+    if not len(records):
+        raise InputError("The target file has no records; it needs one text at least.")
+    field = config.target_field or usual_field(records)
+    given = given_texts(records, (field,), "the target")
     texts = [one.text.encode("utf-8", "replace").decode() for one in given]
     array = pa.array(texts, type=pa.large_string())
     target = counts(pa.chunked_array([buckets_of(array, config.buckets)]), config.buckets)
     if not target.sum():
-        fields = ", ".join(f"`{field}`" for field in config.target_fields)
-        raise InputError(
-            f"the target has no text in {fields} of any record; name the fields that have it with "
-            "`target_fields`"
-        )
+        raise InputError(f"The target file has no text: `{field}` has no word in any record.")
     return target
 
 
@@ -172,7 +176,7 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
         **_length_bias(sketches, weights, empty),
     }
     notes = keeping_notes(config.keep, len(sketches) - int(empty.sum()))
-    return Decision(decided, figures=figures, notes=notes)
+    return Decision(decided, figures=figures, notes=(*notes, *_distance_notes(figures)))
 
 
 def _ranked(
@@ -207,6 +211,15 @@ def _divergences(target: Places, rows: Places, kept: Places, config: Config) -> 
     return {"kl_all_rows": before, "kl_kept_rows": after, "kl_reduction": before - after}
 
 
+def _distance_notes(figures: Mapping[str, Any]) -> tuple[str, ...]:
+    if figures["kl_reduction"] >= 0:
+        return ()
+    return (
+        "the rows that stay are further from the target than all rows together: KL "
+        f"{figures['kl_kept_rows']:.4g} against {figures['kl_all_rows']:.4g} nats",
+    )
+
+
 def _length_bias(sketches: pa.Table, weights: Floats, empty: Mask) -> dict[str, float | None]:
     from stages.kernels.rank_correlation import rank_correlation
 
@@ -226,18 +239,17 @@ def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     gone = pc.invert(stays)
     texts = texts_of(batch.table.filter(gone), config.text).to_pylist()
     rows = decision.filter(gone).to_pylist()
-    rejects = tuple(_reject(row, text) for row, text in zip(rows, texts, strict=True))
+    what = "log importance weight" if config.normalise == "none" else "mean log ratio"
+    rejects = tuple(_reject(row, text, what) for row, text in zip(rows, texts, strict=True))
     return Batch(kept, rejects)
 
 
-def _reject(row: Row, text: str) -> Reject:
+def _reject(row: Row, text: str, what: str) -> Reject:
     value = row[DSIR_LOGRATIO.name]
     if value is None:
         return Reject(row[ROW_ID.name], "no_text", "its text has no word to weigh", text)
-    message = (
-        f"its log importance weight {value:.6g} has rank {row[DSIR_RANK.name]}, and `keep` takes "
-        f"{row[_LIMIT]}"
-    )
+    rank, limit = row[DSIR_RANK.name], row[_LIMIT]
+    message = f"its {what} {value:.6g} has rank {rank}, and `keep` takes {limit}"
     return Reject(row[ROW_ID.name], "not_selected", message, text)
 
 

@@ -3,7 +3,8 @@
 The last line of defence: TRL takes an empty answer, or two equal ones, without a word, and its
 loss then never leaves log 2. Such rows, and prompts that do not end on a user turn, are refused
 here for the whole export, because a stage before should have rejected them. TRL's reward trainer
-takes the same rows, and subtracts `margin`, in the labeller's units, from the gap of its rewards.
+takes the same rows, and subtracts `margin`, in the labeller's units, from the gap of its rewards;
+of pairs that came without scores `margin` is null, and that trainer needs rows without the column.
 
 Reads: messages, chosen, rejected, their scores, models and lineage; label_smoothing if
     `self_refine` made it.

@@ -17,7 +17,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from schemas.batch import Batch
-from schemas.columns import FINGERPRINT, ROW_ID, SCHEME, SHINGLES, SIGNATURE
+from schemas.columns import ROW_ID
+from schemas.layouts import FINGERPRINT, SCHEME, SHINGLES, SIGNATURE
 from schemas.stage import Context, Stage
 from stages._signatures import SignatureConfig, fingerprints_of, scheme_of, signatures_of
 from stages._texts import text_columns, texts_of

@@ -4,10 +4,7 @@ For whole rows: prompts, pairs, single answers. `filter_rules` is for the answer
 before they are labelled or paired. No rule is on unless it is set; each of the texts named by
 `text` is held to all of them, one by one.
 
-    where            a condition such as `margin >= 0.2 and len(chosen) < 4 * len(rejected)`: see
-                     `stages._column_expression` for what can be written, `_column_kinds` for its
-                     functions, `_column_values` for what a missing value does. A row stays if it is
-                     true; a condition that is unknown drops it like one that is false.
+    where            a condition over columns that must be true, see below
     length           in characters and in words
     languages        by py3langid, on the first 1000 characters
     repetition       Gopher's limits on repetition: `stages._repetition`
@@ -17,6 +14,15 @@ before they are labelled or paired. No rule is on unless it is set; each of the 
     personal data    e-mail and IP addresses, telephone and card numbers: `stages._private`
     secrets          tokens and keys: `stages._private`
     finish_reasons   for answers whose input says how they ended
+
+A condition such as `margin >= 0.2 and len(chosen) < 4 * len(rejected)` is made of numbers, texts in
+quotes, `true`, `false` and names of columns, of which `prompt`, `conversation` and `system` are the
+texts of the prompt; of `and or not`, `== != < <= > >=`, `in ['a', 'b']`, `+ - * /` and brackets; of
+`len(text or list)`, `words(text)`, `lower(text)`, `contains(text, 'x')`, `starts_with(text, 'x')`,
+`ends_with(text, 'x')`, `matches(text, 'pattern of RE2')`, `abs(x)`, `log(x)`, `min(x, y, ...)`,
+`max(x, y, ...)`, `is_null(x)`.
+What is computed from a value that is missing is missing, as in SQL; so is a number that is not
+finite, such as that of a division by 0. A row of which the condition is unknown is dropped.
 
 Reads: the texts named by `text`, the columns named by `where`; finish_reason if it is there.
 Writes: nothing.
@@ -90,7 +96,6 @@ class Config(StageConfig):
     )
     stop_words: tuple[str, ...] = Field(
         STOP_WORDS,
-        max_length=63,
         description="With `prose`: a text must have two of these; `[]` for other languages.",
     )
     measured_from_words: int = Field(

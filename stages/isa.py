@@ -15,7 +15,7 @@ of rows is one of the seed.
 
 The paper's unit is one prompt with one answer. A pair is one unit by the texts that were embedded
 (`pair: whole`), or two, one with either answer: its delta is the greater of both (`max`) or their
-mean (`mean`).
+mean (`mean`). For that, two steps `embed` write `embedding` and `embedding_rejected`.
 
 The paper sets `keep` by trial, 3.5 % to 10 %: `prefmill audit --scaling` reads such trials.
 
@@ -24,7 +24,8 @@ Writes: isa_loglik, isa_p and isa_delta of the row, with `max` of the unit that 
     `mean` the means; isa_rank.
 Drops: `not_selected`, `no_embedding`, `not_finite`.
 Cost: some passes of k-means and EM over at most `fit_rows` rows in the process that plans, and one
-    over all rows; both again for each further seed. No model.
+    over all rows; both again for each further seed, as many at a time as there are cores. Some 25
+    bytes for each number fitted, for each of these at a time. No model.
 """
 
 from __future__ import annotations
@@ -35,17 +36,14 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from schemas.batch import Batch, Reject, Row
-from schemas.columns import (
-    CHOSEN,
+from schemas.columns import CHOSEN, MESSAGES, ROW_ID, Column
+from schemas.selection import (
     EMBEDDING,
     EMBEDDING_REJECTED,
     ISA_DELTA,
     ISA_LOGLIK,
     ISA_P,
     ISA_RANK,
-    MESSAGES,
-    ROW_ID,
-    Column,
 )
 from schemas.stage import DatasetPass, Decision, PassContext, Stage, StageConfig
 from stages._keeping import KEEP, Keep, keeping_notes, n_kept
@@ -136,7 +134,7 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
     import numpy as np
     import pyarrow.compute as pc
 
-    from stages._isa_fit import fitted, report
+    from stages._isa_fit import fits, report
 
     columns = [vectors_in(sketches, c.name, context.stage) for c in _embeddings(config)]
     usable = sketches.column(EMBEDDING.name).is_valid()
@@ -145,13 +143,12 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
     places = pc.sort_indices(rows.column(ROW_ID.name)).to_numpy().astype(np.int64)
     if not len(places):
         return Decision(_decided(sketches, places, None, 0))
-    seeds = range(config.stability_seeds + 1)
-    fits = [fitted(columns, places, config, context, number) for number in seeds]
+    found = fits(columns, places, config, context)
     kept = n_kept(config.keep, len(places))
-    figures, notes = report(fits, rows.column(_LENGTH).to_numpy()[places], kept, config)
+    figures, notes = report(found, rows.column(_LENGTH).to_numpy()[places], kept, config)
     here = np.flatnonzero(usable.to_numpy())[places]
     return Decision(
-        _decided(sketches, here, fits[0].scores, kept),
+        _decided(sketches, here, found[0].scores, kept),
         figures=figures,
         notes=(*keeping_notes(config.keep, len(places)), *notes),
     )

@@ -30,8 +30,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.batch import Batch, Reject, Row
-from schemas.columns import QUALITY_RANK, QUALITY_SCORE, ROW_ID, named_column
+from schemas.columns import ROW_ID
 from schemas.errors import Problem, RecipeError
+from schemas.selection import QUALITY_RANK, QUALITY_SCORE, named_column
 from schemas.stage import DatasetPass, Decision, PassContext, Stage, StageConfig
 from stages._column_names import Measure, columns_named, measure, operands, values_of
 from stages._column_reasons import seen_values

@@ -113,10 +113,10 @@ def _scores(row: Row, response_id: str, config: Config) -> Goals:
     """The scores of one side, rounded; those of attributes as far as they were given."""
     if not config.attributes:
         column = SCORE_CHOSEN if response_id == CHOSEN_ID.name else SCORE_REJECTED
-        found = {_OVERALL: row[column.name]}
+        given = {_OVERALL: row[column.name]}
     else:
         given = {name: scores_by(row, name).get(row[response_id]) for name in config.attributes}
-        found = {name: score for name, score in given.items() if score is not None}
+    found = {name: score for name, score in given.items() if score is not None}
     return {name: round(score, config.digits) for name, score in found.items()}
 
 

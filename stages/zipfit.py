@@ -33,7 +33,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from schemas.batch import Batch, Reject, Row
-from schemas.columns import MESSAGES, ROW_ID, ZIPFIT_NORMALISED, ZIPFIT_RANK, ZIPFIT_SCORE
+from schemas.columns import MESSAGES, ROW_ID
+from schemas.selection import ZIPFIT_NORMALISED, ZIPFIT_RANK, ZIPFIT_SCORE
 from schemas.stage import DatasetPass, Decision, Given, PassContext, Records, Stage
 from stages import _elimination as elimination
 from stages._compression import Aligner, aligner, over_texts, sum_of_best

@@ -12,15 +12,26 @@ from pipeline.engines.scripted import ScriptedGenerator
 from schemas.arrow import arrow_schema
 from schemas.columns import RAW_PLACE, RAW_PROBLEM, RAW_RECORD, ROW_ID
 from schemas.ids import digest
-from schemas.models import Failure, GenerateRequest, LabelRequest, RewardRequest, ScoreRequest
+from schemas.models import (
+    EmbedRequest,
+    Failure,
+    GenerateRequest,
+    LabelRequest,
+    RewardRequest,
+    ScoreRequest,
+)
 from schemas.stage import Positions, Stage, StageConfig
 from tests.support import given_table
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "ches": {"model": "policy", "keep": 0.5},
+    "deita": {"model": "policy", "keep": 0.5},
     "isa": {"keep": 0.5},
+    "embed": {"model": "policy", "text": ["prompt", "system"]},
     "filter": {"where": "words(prompt) < 9 and not contains(prompt, '6')", "min_chars": 5},
     "judge": {"model": "policy"},
+    "load_answers": {"path": "a.jsonl", "on_bad_record": "reject", "keep": {"size": "number"}},
+    "load_pairs": {"path": "a.jsonl", "on_bad_record": "reject", "keep": {"size": "number"}},
     "load_prompts": {"path": "a.jsonl", "on_bad_record": "reject"},
     "decontaminate": {
         "benchmarks": [{"name": "benchmark", "path": "b.jsonl", "fields": ["text"]}],
@@ -148,10 +159,21 @@ def example_row(i: int) -> dict[str, Any]:
         "gold_answers": [] if i == 6 else [f"{i}"],
         "constraints": [{"kind": "words", "arguments": '{"most": 6}'}],
         "checks": [],
+        "raw_record": json.dumps(_record(i)),
         "finish_reason": None,
-        "raw_record": json.dumps({"prompt": f"What is number {i}?"}),
         "raw_place": f"a.jsonl:{i}",
         "raw_problem": "bad_record: no record" if i == 5 else None,
+    }
+
+
+def _record(i: int) -> dict[str, Any]:
+    """A record that is a prompt, an answer or a pair, as one likes."""
+    return {
+        "prompt": f"What is number {i}?",
+        "completion": f"An answer to number {i}.",
+        "chosen": f"The best answer to number {i}.",
+        "rejected": f"The worst answer to number {i}.",
+        "size": i,
     }
 
 
@@ -188,7 +210,7 @@ def _judgement(response_a: str, response_b: str) -> dict[str, Any]:
 
 def varied_model() -> ScriptedGenerator:
     """A model that says something else to each prompt and seed, and fails at some of them."""
-    return ScriptedGenerator(_answer, _likelihood, _labels, worth=_worth)
+    return ScriptedGenerator(_answer, _likelihood, _labels, worth=_worth, vector=_vector)
 
 
 def _number(*parts: str | int) -> int:
@@ -218,6 +240,13 @@ def _worth(request: RewardRequest) -> float | Failure:
     if _failed(number):
         return Failure(request.request_id, "context_length", "too long")
     return 5.0 - number % 10
+
+
+def _vector(request: EmbedRequest) -> list[float] | Failure:
+    number = _number(request.text)
+    if _failed(number):
+        return Failure(request.request_id, "timeout", "no answer in 1 s")
+    return [1.0, number % 7, number % 10]
 
 
 def _labels(request: LabelRequest) -> list[float] | Failure:

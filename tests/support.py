@@ -17,7 +17,7 @@ from pipeline.engines.scripted import ScriptedGenerator
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch
 from schemas.columns import RAW_PLACE, RAW_PROBLEM, RAW_RECORD
-from schemas.models import ChatFormat, Generator, HiddenReader, Model, Rewarder
+from schemas.models import ChatFormat, Embedder, Generator, HiddenReader, Model, Rewarder
 from schemas.stage import Decision, Stage, StageConfig
 
 __all__ = [
@@ -68,6 +68,9 @@ class FakeContext:
 
     def rewarder(self, role: str) -> Rewarder:
         return cast(Rewarder, self._models[role])
+
+    def embedder(self, role: str) -> Embedder:
+        return cast(Embedder, self._models[role])
 
     def chat(self, role: str) -> ChatFormat:
         return self._chat

@@ -19,8 +19,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 from pipeline.audit.pairs import LABEL, Pair
-from pipeline.audit.turns import HUMAN, answer_of, last_user_turn, split_transcript
+from pipeline.audit.turns import answer_of, last_user_turn, split_transcript
 from schemas.layouts import answer_fault, same_text
+from stages._transcripts import HUMAN
+from stages.load_pairs import SCORE_FIELDS
 
 Fields = Mapping[str, Any]
 Reader = Callable[[Fields], "Pair | str"]
@@ -29,12 +31,6 @@ RATINGS = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 """HelpSteer2's attributes. `verbosity` and `complexity` say what an answer is, not how good."""
 RATED = "helpsteer2-ratings"
 """The layout with an answer a record."""
-_SCORES = (
-    ("score_chosen", "score_rejected"),
-    ("chosen_rating", "rejected_rating"),
-    ("chosen_score", "rejected_score"),
-    ("chosen-rating", "rejected-rating"),
-)
 _SCORE_LABELLER = "scores"
 
 
@@ -154,7 +150,7 @@ def _pair(
 def _verdicts(fields: Fields) -> dict[str, float]:
     """The label, which is in the order, and what the scores say if there are any."""
     verdicts = {LABEL: 1.0}
-    for chosen, rejected in _SCORES:
+    for chosen, rejected in SCORE_FIELDS:
         first, second = fields.get(chosen), fields.get(rejected)
         if _is_number(first) and _is_number(second):
             verdicts[_SCORE_LABELLER] = preference(first, second)

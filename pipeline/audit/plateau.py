@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
 
 N_PARAMETERS = 3
 _RATES = 4000
@@ -238,7 +239,7 @@ _LARGEST_EXPONENT = 300.0
 
 
 def _hull(
-    values: Floats, reach: Floats, inside: Floats, best: int, open_low: bool, open_high: bool
+    values: Floats, reach: Floats, inside: Mask, best: int, open_low: bool, open_high: bool
 ) -> Estimate:
     low, high = (values - reach)[inside].min(), (values + reach)[inside].max()
     ends = None if open_low else float(low), None if open_high else float(high)
@@ -246,7 +247,7 @@ def _hull(
 
 
 def _needed(
-    lines: _Lines, reach: Floats, inside: Floats, best: int, loss: float, is_line: bool
+    lines: _Lines, reach: Floats, inside: Mask, best: int, loss: float, is_line: bool
 ) -> Estimate | None:
     import numpy as np
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-HUMAN = "\n\nHuman:"
-ASSISTANT = "\n\nAssistant:"
+from stages._transcripts import ASSISTANT
 
 _SPEAKER = ("role", "from")
 _TEXT = ("content", "value")

@@ -33,6 +33,12 @@ _LABELLERS = {
     "verify": "programs",
 }
 """Who labels, by stage; of a stage that is not ours nobody knows."""
+_GIVEN = frozenset(("load_answers", "load_pairs"))
+"""Stages with whose rows answers come along, and labels if there are any."""
+_OF_FILES = (
+    "Answers, and labels if they came along, are those of the files that were read: who made them, "
+    "and how, is not known here."
+)
 _OF_MODELS = "Labels are opinions of models, with their biases: length, style, their own writing."
 _OF_PROGRAMS = "A program's label says that an answer passed its checks, and nothing more."
 _OF_ALL = (
@@ -132,14 +138,16 @@ def front_matter(run: RunFacts, configs: Sequence[ConfigFacts]) -> dict[str, Any
     """The card's YAML. Tags say `prefmill`, so that sets made with it can be found."""
     names = [config.name for config in configs]
     optional: dict[str, Any] = {"license": run.license, "language": list(run.language)}
+    is_given = _is_given(run)
+    own = [*([] if is_given else ["synthetic"]), "preference", *names, "prefmill"]
     return {
         "pretty_name": run.pretty_name or run.name,
         **{key: value for key, value in optional.items() if value},
         "task_categories": ["text-generation"],
         "size_categories": [_size(max((config.rows for config in configs), default=0))],
-        "annotations_creators": ["machine-generated"],
+        "annotations_creators": ["found" if is_given else "machine-generated"],
         # A dict keeps the order and drops repeats.
-        "tags": list(dict.fromkeys(["synthetic", "preference", *names, "prefmill", *run.tags])),
+        "tags": list(dict.fromkeys([*own, *run.tags])),
         "configs": [
             {
                 "config_name": name,
@@ -178,14 +186,27 @@ def _feature(kind: Type) -> dict[str, Any]:
 def _intro(run: RunFacts, configs: Sequence[ConfigFacts]) -> str:
     listed = "\n".join(f"- `{config.name}`: {config.rows:,} rows" for config in configs)
     licence = (
-        f"Licence: {run.license}."
-        if run.license
-        else "No licence is stated. The models' own terms may bind what they wrote."
+        f"Licence: {run.license}." if run.license else f"No licence is stated. {_whose_terms(run)}"
     )
+    return f"# {run.pretty_name or run.name}\n\n{_made(run)}\n\n{listed}\n\n{licence}"
+
+
+def _is_given(run: RunFacts) -> bool:
+    return any(step.stage in _GIVEN for step in run.steps)
+
+
+def _whose_terms(run: RunFacts) -> str:
+    if _is_given(run):
+        return "Look at those of the files."
+    return "The models' own terms may bind what they wrote."
+
+
+def _made(run: RunFacts) -> str:
+    if _is_given(run):
+        return f"Data selected with prefmill. {_OF_FILES}"
     return (
-        f"# {run.pretty_name or run.name}\n\n"
         f"Preference data made with prefmill: language models wrote the answers{_by_whom(run)}; "
-        f"no human judged them.\n\n{listed}\n\n{licence}"
+        "no human judged them."
     )
 
 
@@ -294,8 +315,11 @@ def _balance(n_desirable: int, n_undesirable: int) -> str:
 def _limits(run: RunFacts) -> str:
     labellers = set(_labellers(run))
     of_programs = [_OF_PROGRAMS] if "programs" in labellers else []
-    of_models = [] if labellers == {"programs"} else [_OF_MODELS]
-    listed = "\n".join(f"- {limit}" for limit in (*of_models, *of_programs, *_OF_ALL))
+    of_files = [_OF_FILES] if _is_given(run) else []
+    is_silent = labellers == {"programs"} or (of_files and not labellers)
+    of_models = [] if is_silent else [_OF_MODELS]
+    found = (*of_files, *of_models, *of_programs, *_OF_ALL)
+    listed = "\n".join(f"- {limit}" for limit in found)
     return f"## Known limits\n\n{listed}"
 
 

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from schemas.models import Capability, ChatFormat, Generator, HiddenReader, Model, Rewarder
+from schemas.models import (
+    Capability,
+    ChatFormat,
+    Embedder,
+    Generator,
+    HiddenReader,
+    Model,
+    Rewarder,
+)
 from schemas.recipe import ConcreteEngine, ModelEntry, ModelPlacement
 
 ProgressHook = Callable[[int, int], None]
@@ -94,3 +102,8 @@ class LoadedModel:
     def rewarder(self) -> Rewarder:
         """The model as one that rewards; whether it does was checked with the recipe."""
         return cast(Rewarder, self.model)
+
+    @property
+    def embedder(self) -> Embedder:
+        """The model as one that embeds; whether it does was checked with the recipe."""
+        return cast(Embedder, self.model)

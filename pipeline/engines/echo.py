@@ -12,6 +12,7 @@ import re
 from pipeline.engines.plain_chat import USER_OPENS
 from schemas.ids import digest
 from schemas.models import (
+    EmbedRequest,
     GenerateRequest,
     HiddenRequest,
     LabelRequest,
@@ -21,6 +22,7 @@ from schemas.models import (
 )
 
 _NUMBERS = 100_000
+_DIMENSIONS = 32
 _ANSWER = re.compile(r"Scripted answer (\d+) to:")
 
 _VERBS = ("Explain", "Describe", "Summarise", "Outline", "Compare", "Criticise", "Illustrate")
@@ -81,6 +83,14 @@ def echo_hidden(request: HiddenRequest) -> list[float]:
         sum(int(one[start : start + 8], 16) / 0xFFFFFFFF for one in digests)
         for start in (0, 8, 16, 24)
     ]
+
+
+def echo_embedding(request: EmbedRequest) -> list[float]:
+    """Texts that share words are near each other: each word adds one to one of the places."""
+    counts = [0.0] * _DIMENSIONS
+    for word in request.text.lower().split():
+        counts[int(digest(word)[:8], 16) % _DIMENSIONS] += 1.0
+    return counts
 
 
 def echo_labels(request: LabelRequest) -> list[float]:

@@ -116,9 +116,9 @@ def _window(spec: ModelSpec, config: dict[str, Any]) -> int:
 
 
 def _width(spec: ModelSpec, on_gpu: bool) -> int:
-    """Bytes per weight; `auto` is a 16-bit format on a GPU."""
+    """Bytes per weight; `auto` is a 16-bit format on a GPU, but for embeddings."""
     if spec.entry.dtype == "auto":
-        return 2 if on_gpu else 4
+        return 2 if on_gpu and spec.entry.kind != "embedding" else 4
     return _BYTES_PER_VALUE[spec.entry.dtype]
 
 

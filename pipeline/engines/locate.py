@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.engines.bundled import ALIASES, gguf_path
+from pipeline.engines.bundled import ALIASES, packaged_path
 from pipeline.engines.cache import remembered_digest
 from schemas.errors import InputError
 from schemas.ids import digest
@@ -38,7 +38,9 @@ def locate(name: str, revision: str | None, base: Path) -> Located:
         InputError: there is no such folder, or no such model on the hub or in its local cache.
     """
     if name in ALIASES:
-        return Located(name, None, remembered_digest(gguf_path(ALIASES[name])))
+        path = packaged_path(ALIASES[name])
+        found = folder_digest(path) if path.is_dir() else remembered_digest(path)
+        return Located(name, None, found)
     for folder in (base / Path(name).expanduser(), Path(name).expanduser()):
         if folder.is_dir():
             return Located(str(folder.resolve()), None, folder_digest(folder))
@@ -85,8 +87,16 @@ def _hub_commit(name: str, revision: str | None) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """Digest of the files that decide what a model says: weights, configuration, tokenizer."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in _SEMANTIC_FILES)
+    """Digest of the files that decide what a model says: weights, configuration, tokenizer.
+
+    Of a model with `modules.json`, those of its further modules, too.
+    """
+    found = list(folder.iterdir())
+    if folder / "modules.json" in found:
+        found += folder.glob("*/*")
+    files = sorted(path for path in found if path.suffix in _SEMANTIC_FILES)
     if not files:
         raise InputError(f"{folder} holds no model: no configuration and no weights in it.")
-    return digest(*(part for path in files for part in (path.name, remembered_digest(path))))
+    names = (path.relative_to(folder).as_posix() for path in files)
+    pairs = zip(names, map(remembered_digest, files), strict=True)
+    return digest(*(part for pair in pairs for part in pair))

@@ -43,6 +43,10 @@ def _open(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
             from pipeline.engines.transformers_reward import open_transformers_reward
 
             return open_transformers_reward(spec, progress)
+        case "transformers" if spec.entry.kind == "embedding":
+            from pipeline.engines.transformers_embed import open_transformers_embedder
+
+            return open_transformers_embedder(spec, progress)
         case "vllm":
             from pipeline.engines.vllm_engine import open_vllm
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, FiniteFloat
+from pydantic import BaseModel, Field, FiniteFloat
 
 
 class Usage(BaseModel):
@@ -99,3 +99,17 @@ class ServedModels(BaseModel):
     """An answer of /v1/models."""
 
     data: list[ServedModel]
+
+
+class EmbeddingData(BaseModel):
+    """The vector of the one text that a request has."""
+
+    index: Literal[0]
+    embedding: list[FiniteFloat] = Field(min_length=1)
+
+
+class EmbeddingAnswer(BaseModel):
+    """An answer of /v1/embeddings."""
+
+    data: tuple[EmbeddingData]
+    usage: Usage

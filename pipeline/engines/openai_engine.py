@@ -1,8 +1,9 @@
-"""Any OpenAI-compatible server as a `Generator`: a synchronous call outside, asyncio inside.
+"""Any OpenAI-compatible server as a model: a synchronous call outside, asyncio inside.
 
 With a `tokenizer` the model is asked through /v1/completions, by token ids, and can do whatever a
 local model can. Without one only the server knows the chat template, so it is asked through
-/v1/chat/completions, and raw prompts (Magpie) cannot be had.
+/v1/chat/completions, and raw prompts (Magpie) cannot be had. Embedding models are asked through
+/v1/embeddings.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
 from pipeline.engines.locate import locate
 from pipeline.engines.loop_thread import LoopThread
 from pipeline.engines.openai_chat import ServerChat
+from pipeline.engines.openai_embeddings import Embeddings
 from pipeline.engines.openai_http import Call, RequestFailed, Server, Sleep, Transport
 from pipeline.engines.openai_probe import Endpoint, probe
 from pipeline.engines.tokenizer import chat_format, tokenizer_of
@@ -26,6 +28,8 @@ from schemas.ids import digest
 from schemas.models import (
     Capability,
     ChatFormat,
+    Embedding,
+    EmbedRequest,
     Failure,
     GenerateRequest,
     Generation,
@@ -38,47 +42,27 @@ from schemas.recipe import ModelEntry, ModelPlacement
 
 CHAT: frozenset[Capability] = frozenset(("generate", "seed", "label_probs", "structured"))
 COMPLETIONS: frozenset[Capability] = CHAT | {"raw_prompt", "logprobs", "score"}
+EMBEDDINGS: frozenset[Capability] = frozenset(("embed",))
 
-Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest)
-R = TypeVar("R", Generation, Score, LabelProbs)
+Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest, EmbedRequest)
+R = TypeVar("R", Generation, Score, LabelProbs, Embedding)
 
 
-class OpenAIGenerator:
-    """A `Generator` over HTTP, with at most `max_num_seqs` requests in flight from all threads."""
+class OpenAIModel:
+    """A `Model` over HTTP, with at most `max_num_seqs` requests in flight from all threads."""
 
     def __init__(
-        self,
-        spec: ModelSpec,
-        transport: Transport,
-        endpoint: Endpoint,
-        runner: LoopThread,
-        progress: ProgressHook,
+        self, spec: ModelSpec, transport: Transport, runner: LoopThread, progress: ProgressHook
     ) -> None:
         self.fingerprint = spec.fingerprint
         self.capabilities = spec.capabilities
+        self._model = spec.entry.model
         self._max_in_flight = spec.placement.max_num_seqs
         self._slots = asyncio.Semaphore(self._max_in_flight)
         self._transport = transport
-        self._endpoint = endpoint
         self._runner = runner
         self._progress = progress
         self._closed = False
-
-    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
-        """Sample one answer per request."""
-        return self._runner.run(self._all(requests, self._endpoint.generate))
-
-    def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
-        """Return log p(completion | prompt) per request.
-
-        Raises:
-            EngineUnavailable: the server cannot do it.
-        """
-        return self._runner.run(self._all(requests, self._endpoint.score))
-
-    def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
-        """Return the next-token probability of each label per request."""
-        return self._runner.run(self._all(requests, self._endpoint.label_probs))
 
     def close(self) -> None:
         """Close the connections."""
@@ -117,6 +101,45 @@ class OpenAIGenerator:
         return result
 
 
+class OpenAIGenerator(OpenAIModel):
+    """A `schemas.models.Generator` over HTTP."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        transport: Transport,
+        endpoint: Endpoint,
+        runner: LoopThread,
+        progress: ProgressHook,
+    ) -> None:
+        super().__init__(spec, transport, runner, progress)
+        self._endpoint = endpoint
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation | Failure]:
+        """Sample one answer per request."""
+        return self._runner.run(self._all(requests, self._endpoint.generate))
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Score | Failure]:
+        """Return log p(completion | prompt) per request.
+
+        Raises:
+            EngineUnavailable: the server cannot do it.
+        """
+        return self._runner.run(self._all(requests, self._endpoint.score))
+
+    def label_probs(self, requests: Sequence[LabelRequest]) -> list[LabelProbs | Failure]:
+        """Return the next-token probability of each label per request."""
+        return self._runner.run(self._all(requests, self._endpoint.label_probs))
+
+
+class OpenAIEmbedder(OpenAIModel):
+    """A `schemas.models.Embedder` over HTTP."""
+
+    def embed(self, requests: Sequence[EmbedRequest]) -> list[Embedding | Failure]:
+        """Return the vector of each text."""
+        return self._runner.run(self._all(requests, Embeddings(self._model).embed))
+
+
 def resolve_openai(
     role: str, entry: ModelEntry, placement: ModelPlacement, base: Path
 ) -> ModelSpec:
@@ -127,6 +150,8 @@ def resolve_openai(
             there is no such tokenizer.
     """
     _check_url(role, placement.base_url)
+    if entry.kind == "embedding":
+        return _resolved_embedder(role, entry, placement)
     if entry.api == "completions" and entry.tokenizer is None:
         raise InputError(
             f"model `{role}`: `api: completions` needs `tokenizer` (hub id or folder): raw "
@@ -153,6 +178,21 @@ def resolve_openai(
         fingerprint=f"openai-{identity}",
         tokenizer_path=tokenizer.path if tokenizer else "",
         tokenizer_revision=tokenizer.revision if tokenizer else None,
+        continuous=True,
+    )
+
+
+def _resolved_embedder(role: str, entry: ModelEntry, placement: ModelPlacement) -> ModelSpec:
+    identity = digest("openai", entry.model, entry.revision or "", "embeddings")
+    return ModelSpec(
+        role=role,
+        entry=entry,
+        placement=placement,
+        engine="openai",
+        path=entry.model,
+        revision=None,
+        capabilities=EMBEDDINGS,
+        fingerprint=f"openai-{identity}",
         continuous=True,
     )
 
@@ -185,6 +225,8 @@ def open_openai(
         runner.run(transport.close())
         runner.close()
         raise
+    if isinstance(endpoint, Embeddings):
+        return LoadedModel(spec, OpenAIEmbedder(spec, transport, runner, progress), chat)
     return LoadedModel(spec, OpenAIGenerator(spec, transport, endpoint, runner, progress), chat)
 
 

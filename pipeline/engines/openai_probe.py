@@ -9,9 +9,10 @@ from pipeline.engines.base import ModelSpec
 from pipeline.engines.openai_answers import ServedModels
 from pipeline.engines.openai_chat import Chat
 from pipeline.engines.openai_completions import Completions, Scoring
+from pipeline.engines.openai_embeddings import Embeddings
 from pipeline.engines.openai_http import Call, RequestFailed, Transport
 from schemas.errors import EngineDied, EngineUnavailable
-from schemas.models import GenerateRequest, Message, Prompt, Sampling, ScoreRequest
+from schemas.models import EmbedRequest, GenerateRequest, Message, Prompt, Sampling, ScoreRequest
 
 _NAMES_SHOWN = 8
 _HELLO = GenerateRequest(
@@ -24,20 +25,24 @@ _HELLO = GenerateRequest(
 Endpoint = Completions | Chat
 
 
-async def probe(transport: Transport, spec: ModelSpec, tokenizer: Any) -> Endpoint:
+async def probe(transport: Transport, spec: ModelSpec, tokenizer: Any) -> Endpoint | Embeddings:
     """Find out how to talk to the server; costs at most four requests of one token.
 
     Whether given text can be scored is found out here but not demanded: few servers can, and few
     recipes need it. One that does fails at its first `score`.
 
     Args:
-        tokenizer: the model's; None means the chat endpoint.
+        tokenizer: the model's; None means the chat endpoint, if it is no embedding model.
 
     Raises:
         EngineUnavailable: there is no server, not this model, or not what `spec` promises.
     """
     try:
         extended = await _is_vllm(transport, spec)
+        if spec.entry.kind == "embedding":
+            embeddings = Embeddings(spec.entry.model)
+            await transport.ask(embeddings.embed(EmbedRequest("probe", "Hello")))
+            return embeddings
         if tokenizer is None:
             chat = Chat(spec.entry.model, extended)
             await transport.ask(chat.generate(_HELLO))

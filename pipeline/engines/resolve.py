@@ -56,6 +56,7 @@ def _resolve_local(
         entry.max_model_len or 0,
         entry.kind,
         *((origin.fingerprint, entry.extrapolation.hex()) if origin else ()),
+        *((entry.pooling,) if entry.kind == "embedding" else ()),
     )
     return ModelSpec(
         role=role,
@@ -79,6 +80,8 @@ def capabilities_of(engine: ConcreteEngine, entry: ModelEntry) -> frozenset[Capa
     """What a local engine can do with any such model."""
     if entry.kind == "reward":
         return frozenset(("reward",))
+    if entry.kind == "embedding":
+        return frozenset(("embed",))
     if entry.extrapolate_from:
         return frozenset(("score", "label_probs"))
     if engine == "vllm":
@@ -89,9 +92,9 @@ def capabilities_of(engine: ConcreteEngine, entry: ModelEntry) -> frozenset[Capa
 def choose_engine(role: str, entry: ModelEntry) -> tuple[ConcreteEngine, tuple[str, ...]]:
     """The engine for a model that runs on this machine, and what to say about the choice.
 
-    `auto` takes vLLM where it can run, else transformers.
+    `auto` takes vLLM where it can run, else transformers; for embeddings always the latter.
     """
-    no_vllm = why_not_vllm()
+    no_vllm = "it embeds no texts here" if entry.kind == "embedding" else why_not_vllm()
     if entry.engine in ("auto", "vllm") and no_vllm is None:
         return "vllm", ()
     if entry.engine == "vllm":
@@ -99,7 +102,8 @@ def choose_engine(role: str, entry: ModelEntry) -> tuple[ConcreteEngine, tuple[s
     no_transformers = why_not_transformers()
     if no_transformers is None:
         note = (f"{role}: runs on transformers, not vLLM: {no_vllm}",)
-        return "transformers", note if entry.engine == "auto" else ()
+        is_choice = entry.engine == "auto" and entry.kind != "embedding"
+        return "transformers", note if is_choice else ()
     raise EngineUnavailable(
         f"no engine can run model `{role}` ({entry.model}) here.\n"
         f"    vllm: {no_vllm}\n    transformers: {no_transformers}\n"

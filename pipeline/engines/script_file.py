@@ -31,12 +31,21 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.engines.echo import echo, echo_hidden, echo_labels, echo_likelihood, echo_reward, seen
+from pipeline.engines.echo import (
+    echo,
+    echo_embedding,
+    echo_hidden,
+    echo_labels,
+    echo_likelihood,
+    echo_reward,
+    seen,
+)
 from pipeline.engines.prompt_pattern import PromptPattern
 from pipeline.engines.scripted_faults import Fault
 from pipeline.engines.scripted_pace import Lengths, Pace
 from schemas.errors import InputError
 from schemas.models import (
+    EmbedRequest,
     Failure,
     FailureKind,
     GenerateRequest,
@@ -139,6 +148,13 @@ class Script:
             if rule.reward is not None:
                 return rule.reward
         return echo_reward(request)
+
+    def vector(self, request: EmbedRequest) -> list[float] | Failure:
+        """The vector of `echo`, unless the first rule that matches the text fails."""
+        for rule in self._matching(Prompt(request.text)):
+            if rule.fail:
+                return _failure(request.request_id, rule.fail)
+        return echo_embedding(request)
 
     def _matching(self, prompt: Prompt) -> Iterator[Rule]:
         text = seen(prompt)

@@ -6,12 +6,21 @@ reproducible byte for byte.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook, no_progress
-from pipeline.engines.echo import echo, echo_hidden, echo_labels, echo_likelihood, echo_reward, seen
+from pipeline.engines.echo import (
+    echo,
+    echo_embedding,
+    echo_hidden,
+    echo_labels,
+    echo_likelihood,
+    echo_reward,
+    seen,
+)
 from pipeline.engines.plain_chat import PlainChat
 from pipeline.engines.script_file import Script, parse_script
 from pipeline.engines.scripted_faults import Breaker, Health
@@ -20,6 +29,8 @@ from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.models import (
     Capability,
+    Embedding,
+    EmbedRequest,
     Failure,
     GenerateRequest,
     Generation,
@@ -40,6 +51,7 @@ Likelihood = Callable[[ScoreRequest], Score | Failure | float]
 Labels = Callable[[LabelRequest], LabelProbs | Failure | Sequence[float]]
 Hidden = Callable[[HiddenRequest], Failure | Sequence[float]]
 Worth = Callable[[RewardRequest], Reward | Failure | float]
+Vector = Callable[[EmbedRequest], Failure | Sequence[float]]
 
 EVERYTHING: frozenset[Capability] = frozenset(
     (
@@ -52,14 +64,17 @@ EVERYTHING: frozenset[Capability] = frozenset(
         "structured",
         "hidden_states",
         "reward",
+        "embed",
     )
 )
 
 _ECHO_VERSION = 1
 """Raised when `echo` would say something else."""
 
-Q = TypeVar("Q", GenerateRequest, ScoreRequest, LabelRequest, HiddenRequest, RewardRequest)
-R = TypeVar("R", Generation, Score, LabelProbs, HiddenSum, Reward)
+Q = TypeVar(
+    "Q", GenerateRequest, ScoreRequest, LabelRequest, HiddenRequest, RewardRequest, EmbedRequest
+)
+R = TypeVar("R", Generation, Score, LabelProbs, HiddenSum, Reward, Embedding)
 
 
 def even_likelihood(request: ScoreRequest) -> float:
@@ -93,6 +108,7 @@ class ScriptedGenerator:
         health: Health | None = None,
         hidden: Hidden = echo_hidden,
         worth: Worth = echo_reward,
+        vector: Vector = echo_embedding,
     ) -> None:
         self.fingerprint = fingerprint
         self.capabilities = capabilities
@@ -102,6 +118,7 @@ class ScriptedGenerator:
         self._labels = labels
         self._hidden = hidden
         self._worth = worth
+        self._vector = vector
         self._progress = progress
         self._breaker = breaker
         self._lengths = lengths
@@ -126,6 +143,10 @@ class ScriptedGenerator:
     def reward(self, requests: Sequence[RewardRequest]) -> list[Reward | Failure]:
         """Score each conversation; a plain number is the one output, `reward`."""
         return self._serve(requests, self._reward)
+
+    def embed(self, requests: Sequence[EmbedRequest]) -> list[Embedding | Failure]:
+        """Give each text its vector; tokens are words."""
+        return self._serve(requests, self._embedding)
 
     def close(self) -> None:
         """Whoever still waits for it is told that it is gone."""
@@ -188,8 +209,14 @@ class ScriptedGenerator:
         n_read = _words(request.conversation)
         return Reward(request.request_id, ("reward",), (float(value),), n_read)
 
+    def _embedding(self, request: EmbedRequest) -> Embedding | Failure:
+        value = self._vector(request)
+        if isinstance(value, Failure):
+            return value
+        return Embedding(request.request_id, array("f", value), len(request.text.split()))
 
-def _steps(result: Generation | Score | LabelProbs | HiddenSum | Reward | Failure) -> int:
+
+def _steps(result: R | Failure) -> int:
     """How many steps of an engine a result costs; a prompt that is only read costs one."""
     if isinstance(result, Generation):
         return result.n_tokens
@@ -250,6 +277,7 @@ def open_scripted(spec: ModelSpec, progress: ProgressHook) -> LoadedModel:
         health,
         script.hidden if script.rules else echo_hidden,
         script.worth if script.rules else echo_reward,
+        script.vector if script.rules else echo_embedding,
     )
     return LoadedModel(spec, generator, PlainChat())
 

@@ -23,6 +23,7 @@ from pipeline.engines.echo import seen
 from pipeline.engines.prompt_pattern import PromptPattern
 from schemas.errors import EngineDied
 from schemas.models import (
+    EmbedRequest,
     Failure,
     FailureKind,
     GenerateRequest,
@@ -32,7 +33,9 @@ from schemas.models import (
     ScoreRequest,
 )
 
-Request = GenerateRequest | ScoreRequest | LabelRequest | HiddenRequest | RewardRequest
+Request = (
+    GenerateRequest | ScoreRequest | LabelRequest | HiddenRequest | RewardRequest | EmbedRequest
+)
 Effect = Literal["die", "kill", "hang"]
 
 
@@ -125,7 +128,7 @@ class Breaker:
         Raises:
             EngineDied: the engine is gone.
         """
-        text = seen(request.prompt)
+        text = request.text if isinstance(request, EmbedRequest) else seen(request.prompt)
         for counted in self._faults:
             if counted.comes_with(text):
                 failure = counted.strike(request.request_id, self._health)

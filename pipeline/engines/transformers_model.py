@@ -33,6 +33,22 @@ def load_classifier(spec: ModelSpec) -> Any:
     return model
 
 
+def load_encoder(spec: ModelSpec) -> Any:
+    """A model without a head, whose last layer's states are its output.
+
+    Raises:
+        EngineUnavailable: transformers cannot load it here, or its files lack some weights.
+    """
+    model, missing = _load("AutoModel", spec)
+    # A pooler works on what comes out of the last layer; here that is the output itself.
+    if lacking := [name for name in missing if not name.startswith("pooler.")]:
+        raise EngineUnavailable(
+            f"`{spec.entry.model}` (model `{spec.role}`) is not whole: its files have no "
+            f"{', '.join(lacking[:3])}. Take another model."
+        )
+    return model
+
+
 def _load(auto_class: str, spec: ModelSpec) -> tuple[Any, list[str]]:
     """A model, and the weights that its files lack."""
     import torch
@@ -41,7 +57,9 @@ def _load(auto_class: str, spec: ModelSpec) -> tuple[Any, list[str]]:
 
     logging.disable_progress_bar()
     device, entry = _device(), spec.entry
-    auto = "bfloat16" if device == "cuda" else "float32"
+    # Vectors are kept for other runs, which may be on another device.
+    is_half = device == "cuda" and entry.kind != "embedding"
+    auto = "bfloat16" if is_half else "float32"
     dtype = getattr(torch, auto if entry.dtype == "auto" else entry.dtype)
     try:
         model, report = getattr(transformers, auto_class).from_pretrained(

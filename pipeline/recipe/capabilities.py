@@ -10,12 +10,18 @@ _TEXT: frozenset[Capability] = frozenset(
 )
 _WEIGHS: frozenset[Capability] = frozenset(("score", "label_probs"))
 _REWARD: frozenset[Capability] = frozenset(("reward",))
+_EMBED: frozenset[Capability] = frozenset(("embed",))
+_NONE: frozenset[Capability] = frozenset()
 _AT_BEST: dict[EngineName, dict[ModelKind, frozenset[Capability]]] = {
-    "auto": {"text": _TEXT, "reward": _REWARD},
-    "vllm": {"text": _TEXT, "reward": _REWARD},
-    "transformers": {"text": _TEXT - {"structured"} | {"hidden_states"}, "reward": _REWARD},
-    "openai": {"text": _TEXT, "reward": frozenset()},
-    "scripted": {"text": _TEXT | {"hidden_states"}, "reward": _REWARD},
+    "auto": {"text": _TEXT, "reward": _REWARD, "embedding": _EMBED},
+    "vllm": {"text": _TEXT, "reward": _REWARD, "embedding": _NONE},
+    "transformers": {
+        "text": _TEXT - {"structured"} | {"hidden_states"},
+        "reward": _REWARD,
+        "embedding": _EMBED,
+    },
+    "openai": {"text": _TEXT, "reward": _NONE, "embedding": _EMBED},
+    "scripted": {"text": _TEXT | {"hidden_states"}, "reward": _REWARD, "embedding": _EMBED},
 }
 _CHAT_CANNOT: frozenset[Capability] = frozenset(("raw_prompt", "score", "logprobs"))
 """A chat endpoint renders the prompt itself: no text of ours can be continued or scored there."""
@@ -36,9 +42,8 @@ def _is_chat(entry: ModelEntry) -> bool:
 
 def why_unable(entry: ModelEntry, capability: Capability) -> tuple[str, str]:
     """Why a model lacks a capability, and what would have it."""
-    if (capability in _REWARD) != (entry.kind == "reward"):
-        other: ModelKind = "text" if entry.kind == "reward" else "reward"
-        return f"it is declared as `kind: {entry.kind}`", f"name a model with `kind: {other}`"
+    if (kind := _kind_for(capability)) != entry.kind:
+        return f"it is declared as `kind: {entry.kind}`", f"name a model with `kind: {kind}`"
     if _is_chat(entry) and capability in _CHAT_CANNOT:
         advice = "name the model's `tokenizer`"
         if entry.api == "chat":
@@ -50,3 +55,9 @@ def why_unable(entry: ModelEntry, capability: Capability) -> tuple[str, str]:
     able = [name for name, can in _AT_BEST.items() if capability in can[entry.kind]]
     may = " may take vLLM, which" if entry.engine == "auto" else ""
     return f"`engine: {entry.engine}`{may} has no such call", f"use one of {', '.join(able)}"
+
+
+def _kind_for(capability: Capability) -> ModelKind:
+    if capability in _REWARD:
+        return "reward"
+    return "embedding" if capability in _EMBED else "text"

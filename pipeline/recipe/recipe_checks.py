@@ -90,7 +90,8 @@ def _where_from(
             return f"step `{step.name}` ({dotted(step.path)}) makes it: move it before this step"
     makers = [name for name in writers_of(column, catalog.steps.values()) if name != reader.name]
     if not makers:
-        return "no stage makes it"
+        near = did_you_mean(column.name, columns.present)
+        return f"no stage makes it; {near}" if near else "no stage makes it"
     place = "add one to `stages`" if is_export else "put one before this step"
     return f"made by: {', '.join(makers)}; {place}"
 

@@ -22,6 +22,9 @@ from schemas.errors import EngineDied
 from schemas.models import (
     Capability,
     ChatFormat,
+    Embedder,
+    Embedding,
+    EmbedRequest,
     Failure,
     GenerateRequest,
     Generation,
@@ -42,9 +45,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
-R = TypeVar("R", Generation, Score, LabelProbs, HiddenSum, Reward)
+R = TypeVar("R", Generation, Score, LabelProbs, HiddenSum, Reward, Embedding)
 
-Result = Generation | Score | LabelProbs | HiddenSum | Reward
+Result = Generation | Score | LabelProbs | HiddenSum | Reward | Embedding
 
 Tell = Callable[[dict[str, Any]], None]
 """Where progress goes: receives small messages, see `Meter`."""
@@ -129,8 +132,8 @@ class Meter:
     """What the models do for one part, counted and told.
 
     Tells `{"loading": name}` when a model is opened for it, `{"expect": n}` when n requests
-    begin, `{"requests": n, "tokens": n}` as they are served, and `{"hung": why}` before the
-    process is killed because its engine hangs.
+    begin, `{"requests": n, "tokens": n}` as they are served, `{"warning": text}`, and
+    `{"hung": why}` before the process is killed because its engine hangs.
     """
 
     tell: Tell = tell_nobody
@@ -162,7 +165,8 @@ class Meter:
         sampled = sum(result.n_tokens for result in served if isinstance(result, Generation))
         prompts = sum(result.n_prompt_tokens for result in served)
         cached = sum(getattr(result, "n_cached_tokens", 0) for result in served)
-        self.usage += Usage(len(results), prompts, sampled, seconds, cached)
+        cut = sum(getattr(result, "n_truncated", 0) > 0 for result in served)
+        self.usage += Usage(len(results), prompts, sampled, seconds, cached, cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,21 @@ class PooledModel:
     def reward(self, requests: Sequence[RewardRequest]) -> list[Reward | Failure]:
         """See `schemas.models.Rewarder`."""
         return self._measured(len(requests), lambda model: model.rewarder.reward(requests))
+
+    def embed(self, requests: Sequence[EmbedRequest]) -> list[Embedding | Failure]:
+        """See `schemas.models.Embedder`. The model is opened only for texts not yet known."""
+        from pipeline.engines.embedding_cache import cache_of
+
+        cache = cache_of(self.spec, lambda text: self.meter.tell({"warning": text}))
+        if cache is None:
+            return self._embed(requests)
+        results = cache.embed(requests, self._embed)
+        known = [one for one in results if isinstance(one, Embedding) and one.n_cached_tokens]
+        self.meter.add(known, seconds=0.0)
+        return results
+
+    def _embed(self, requests: Sequence[EmbedRequest]) -> list[Embedding | Failure]:
+        return self._measured(len(requests), lambda model: model.embedder.embed(requests))
 
     def close(self) -> None:
         """The pool closes engines; a stage has nothing to close."""
@@ -260,6 +279,10 @@ class RunContext:
         return PooledModel(self.specs[role], self.pool, self.meter)
 
     def rewarder(self, role: str) -> Rewarder:
+        """See `schemas.stage.Context`."""
+        return PooledModel(self.specs[role], self.pool, self.meter)
+
+    def embedder(self, role: str) -> Embedder:
         """See `schemas.stage.Context`."""
         return PooledModel(self.specs[role], self.pool, self.meter)
 

@@ -13,7 +13,9 @@ class Usage:
     """What the models did for a part or a step.
 
     Attributes:
-        cached_tokens: those of `prompt_tokens` that an engine's prefix cache had.
+        cached_tokens: those of `prompt_tokens` that an engine's prefix cache had, or that are of
+            texts whose embedding was kept.
+        cut_texts: texts that did not fit a model's window, of which it saw a part.
     """
 
     requests: int = 0
@@ -21,6 +23,7 @@ class Usage:
     sampled_tokens: int = 0
     engine_s: float = 0.0
     cached_tokens: int = 0
+    cut_texts: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -29,6 +32,7 @@ class Usage:
             self.sampled_tokens + other.sampled_tokens,
             self.engine_s + other.engine_s,
             self.cached_tokens + other.cached_tokens,
+            self.cut_texts + other.cut_texts,
         )
 
 

@@ -96,6 +96,11 @@ class Summary:
         cached = sum(line.report.usage.cached_tokens for line in new)
         read = f"{prompts:,} read" + (f" ({cached / prompts:.0%} cached)" if cached else "")
         lines += [f"{sampled:,} tokens sampled, {read}, in {duration(self.seconds)}"]
+        lines += [
+            f"{line.name}: {cut:,} texts did not fit the model's window; it saw a part of them"
+            for line in new
+            if (cut := line.report.usage.cut_texts)
+        ]
         if self.repeated_tokens:
             lines += [f"{self.repeated_tokens:,} tokens were sampled twice: their parts were lost"]
         if not new:

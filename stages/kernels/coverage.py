@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from stages.kernels.near_heaps import cosines
+from stages.kernels.near_heaps import cosines, squares
 from stages.kernels.neighbours import Floats, Places, threads
 
 _BLOCK = 1024
@@ -26,7 +26,7 @@ def nearest_kept(x: Floats, kept: NDArray[np.int32]) -> tuple[Places, Floats]:
         stands first.
     """
     kept = np.sort(kept)
-    chosen = x[kept]
+    chosen, squared = x[kept], squares(x)
     places = np.empty(len(x), dtype=np.int32)
     similarity = np.empty(len(x), dtype=np.float32)
 
@@ -40,7 +40,7 @@ def nearest_kept(x: Floats, kept: NDArray[np.int32]) -> tuple[Places, Floats]:
             is_nearer = values > best
             best[is_nearer] = values[is_nearer]
             places[rows][is_nearer] = kept[first + highest[is_nearer]]
-        similarity[rows] = cosines(x, np.arange(start, rows.stop), places[rows])
+        similarity[rows] = cosines(x, squared, np.arange(start, rows.stop), places[rows])
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads()) as pool:
         list(pool.map(look, range(0, len(x), _BLOCK)))

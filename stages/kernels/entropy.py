@@ -66,10 +66,12 @@ def score_rows(log_likelihoods: Doubles, mode: Mode, pooling: Pooling) -> Scores
     p, deltas = entropy_terms(log_likelihoods, mode)
     if pooling == "max":
         best = deltas.argmax(axis=1)[:, None]
-        pooled = [np.take_along_axis(x, best, 1)[:, 0] for x in (log_likelihoods, p, deltas)]
+        log_likelihoods, p, deltas = (
+            np.take_along_axis(x, best, 1)[:, 0] for x in (log_likelihoods, p, deltas)
+        )
     else:
-        pooled = [x.mean(axis=1) for x in (log_likelihoods, p, deltas)]
-    return Scores(*pooled, _ranking(pooled[2], pooled[0], mode))
+        log_likelihoods, p, deltas = (x.mean(axis=1) for x in (log_likelihoods, p, deltas))
+    return Scores(log_likelihoods, p, deltas, _ranking(deltas, log_likelihoods, mode))
 
 
 def _ranking(deltas: Doubles, log_likelihoods: Doubles, mode: Mode) -> NDArray[np.int64]:
@@ -79,7 +81,8 @@ def _ranking(deltas: Doubles, log_likelihoods: Doubles, mode: Mode) -> NDArray[n
     them equal: then the likelihoods themselves decide, with which delta falls, or rises.
     """
     sign = 1 if mode == "paper" else -1
-    return np.lexsort((sign * log_likelihoods, -deltas))
+    ranking: NDArray[np.int64] = np.lexsort((sign * log_likelihoods, -deltas))
+    return ranking
 
 
 def top_overlap(first: Scores, second: Scores, k: int) -> float:

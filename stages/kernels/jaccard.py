@@ -62,11 +62,13 @@ def jaccard(sets: Sets, first: int, second: int) -> float:
         shared += a == b
         i += a <= b
         j += b <= a
-    return shared / (n_left + n_right - shared)
+    similarity: float = shared / (n_left + n_right - shared)
+    return similarity
 
 
 @njit(inline="always")
 def may_reach(sets: Sets, first: int, second: int, threshold: float) -> bool:
     """False if the sizes of two sets alone keep them below the threshold."""
-    least = min(sets.lengths[first], sets.lengths[second])
-    return least / max(sets.lengths[first], sets.lengths[second]) >= threshold
+    first_length, second_length = sets.lengths[first], sets.lengths[second]
+    most: float = min(first_length, second_length) / max(first_length, second_length)
+    return most >= threshold

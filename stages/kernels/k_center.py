@@ -42,4 +42,5 @@ def farthest_first(
 def _nearer(distances: NDArray[np.float64], products: NDArray[np.float64]) -> NDArray[np.float64]:
     # Rounded: rows that are the same are then as far, whichever product found it.
     new = (1 - products.max(axis=1)).astype(np.float32)
-    return np.minimum(distances, new)
+    nearer: NDArray[np.float64] = np.minimum(distances, new)
+    return nearer

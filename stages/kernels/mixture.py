@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
+from stages.kernels.neighbours import threads
 from stages.kernels.vectors import Places, Vectors
 
+T = TypeVar("T")
 Doubles = NDArray[np.float64]
 Covariance = Literal["diag", "full", "tied", "spherical"]
 
@@ -76,8 +79,7 @@ class Mixture:
 
     def log_likelihoods(self, points: NDArray[np.floating]) -> Doubles:
         """Log density in nats of points [n, d]: [n]."""
-        with threadpool_limits(1):
-            found: Doubles = self.gaussians.score_samples(self._projected(points))
+        found: Doubles = self.gaussians.score_samples(self._projected(points))
         return found
 
     def _projected(self, points: NDArray[np.floating]) -> Doubles:
@@ -86,28 +88,42 @@ class Mixture:
 
 
 def fit_mixture(points: NDArray[np.floating], settings: Settings, seed: int) -> Mixture:
-    """Fit a mixture to points [n, d], n at least 1.
-
-    The result depends on the order of the points, but not on the number of threads.
-    """
+    """Fit a mixture to points [n, d], n at least 1; their order plays a part."""
     centre = points.mean(axis=0, dtype=np.float64)
-    # One thread: sums in another order would make another mixture.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        centred = points - centre
-        axes = None if settings.pca is None else _principal(centred, settings.pca)
-        projected = centred if axes is None else centred @ axes
-        gaussians = GaussianMixture(
-            count_different(projected, settings.components),
-            covariance_type=settings.covariance,
-            reg_covar=settings.regularisation,
-            n_init=settings.starts,
-            max_iter=_MAX_ITERATIONS,
-            random_state=seed,
-        )
-        # One point is given twice, as scikit-learn fits nothing to one: the mixture is the same.
-        gaussians.fit(projected if len(projected) > 1 else np.repeat(projected, 2, axis=0))
+    centred = points - centre
+    axes = None if settings.pca is None else _principal(centred, settings.pca)
+    projected = centred if axes is None else centred @ axes
+    gaussians = GaussianMixture(
+        count_different(projected, settings.components),
+        covariance_type=settings.covariance,
+        reg_covar=settings.regularisation,
+        n_init=settings.starts,
+        max_iter=_MAX_ITERATIONS,
+        random_state=seed,
+    )
+    # One point is given twice, as scikit-learn fits nothing to one: the mixture is the same.
+    gaussians.fit(projected if len(projected) > 1 else np.repeat(projected, 2, axis=0))
     return Mixture(centre, axes, gaussians)
+
+
+def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """What jobs that fit and score return: as many at a time as there are cores, each on one.
+
+    Threads that share a sum make it in another order each time, and so another mixture.
+    """
+    with (
+        threadpool_limits(1, user_api="blas"),
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(threads()) as pool,
+    ):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `Mixture.converged` says it
+        return list(pool.map(_on_one_core, jobs))
+
+
+def _on_one_core(job: Callable[[], T]) -> T:
+    # BLAS has one limit for all; of OpenMP's each thread has its own.
+    with threadpool_limits(1, user_api="openmp"):
+        return job()
 
 
 def _principal(centred: Doubles, wanted: int) -> Doubles:

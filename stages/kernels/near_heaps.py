@@ -74,23 +74,34 @@ def offer(product: Any, rows: int, columns: int, index: Any, similarity: Any) ->
                 least[c] = similarity[columns + c, 0]
 
 
+# Sums may be made in any order, so in vectors: of doubles, which leaves a float as it is.
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _dot(a: Any, b: Any) -> float:
+    total = 0.0
+    for d in range(len(a)):
+        total += np.float64(a[d]) * np.float64(b[d])
+    return total
+
+
 @numba.njit(cache=True, nogil=True)
-def cosines(x: Any, i: Any, j: Any) -> Any:
-    """Cosine of each pair of rows `i` and `j` of `x` [n, d], summed in double precision.
+def squares(x: Any) -> Any:
+    """The squared length of each row of `x` [n, d], float64 [n]."""
+    found = np.empty(len(x), dtype=np.float64)
+    for row in range(len(x)):
+        found[row] = _dot(x[row], x[row])
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def cosines(x: Any, squared: Any, i: Any, j: Any) -> Any:
+    """Cosine of each pair of rows `i` and `j` of `x` [n, d], of which `squared` are the `squares`.
 
     Returns:
         float32 [len(i)]; exactly 1 for rows that are the same.
     """
     found = np.empty(len(i), dtype=np.float32)
     for p in range(len(i)):
-        a, b = x[i[p]], x[j[p]]
-        ab, aa, bb = 0.0, 0.0, 0.0
-        for d in range(x.shape[1]):
-            left, right = np.float64(a[d]), np.float64(b[d])
-            ab += left * right
-            aa += left * left
-            bb += right * right
-        found[p] = ab / np.sqrt(aa * bb)
+        found[p] = _dot(x[i[p]], x[j[p]]) / np.sqrt(squared[i[p]] * squared[j[p]])
     return found
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from stages.kernels.near_heaps import cosines, offer, sort_rows
+from stages.kernels.near_heaps import cosines, offer, sort_rows, squares
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.int32]
@@ -69,7 +69,7 @@ def nearest(x: Floats, k: int) -> tuple[Places, Floats]:
     similarity = np.full((n, k), -np.inf, dtype=np.float32)
     if k == 0:
         return index, similarity
-    starts = range(0, n, _BLOCK)
+    starts, squared = range(0, n, _BLOCK), squares(x)
     locks = {start: Lock() for start in starts}
 
     def look(pair: tuple[int, int]) -> None:
@@ -82,7 +82,7 @@ def nearest(x: Floats, k: int) -> tuple[Places, Floats]:
     def finish(start: int) -> None:
         rows = slice(start, min(start + _BLOCK, n))
         ids = np.arange(rows.start, rows.stop, dtype=np.int32)
-        exact = cosines(x, np.repeat(ids, k), index[rows].ravel()).reshape(-1, k)
+        exact = cosines(x, squared, np.repeat(ids, k), index[rows].ravel()).reshape(-1, k)
         sort_rows(index[rows], similarity[rows], exact)
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads()) as pool:
@@ -107,7 +107,7 @@ def pairs_within(x: Floats, threshold: float) -> tuple[Places, Places, Floats]:
 
 def blocks_of_pairs(x: Floats, threshold: float) -> Iterator[tuple[Places, Places, Floats]]:
     """`pairs_within` in pieces, each of some consecutive i: memory is that of the longest piece."""
-    starts = range(0, len(x), _BLOCK)
+    starts, squared = range(0, len(x), _BLOCK), squares(x)
 
     def look(pair: tuple[int, int]) -> tuple[Places, Places, Floats]:
         first, second = pair
@@ -115,7 +115,7 @@ def blocks_of_pairs(x: Floats, threshold: float) -> Iterator[tuple[Places, Place
         rows, columns = np.nonzero(product >= threshold - _SLACK)
         i, j = (rows + first).astype(np.int32), (columns + second).astype(np.int32)
         i, j = i[i < j], j[i < j]
-        similarity = cosines(x, i, j)
+        similarity = cosines(x, squared, i, j)
         near = similarity >= np.float32(threshold)
         return i[near], j[near], similarity[near]
 

@@ -39,7 +39,7 @@ def count_prose(
     Args:
         folded: texts in lower case.
         kinds: see `stages.kernels.characters`.
-        stop_words: hashes of at most 63 words, as `word_hash` gives them.
+        stop_words: hashes of words, as `word_hash` gives them.
     """
     counts: NDArray[np.int64] = _counts(*folded, kinds, stop_words)
     return counts

@@ -73,19 +73,24 @@ def _shares(
 @njit(cache=True, nogil=True)
 def _words(data: Bytes, at: int, end: int, kinds: Kinds) -> tuple[Hashes, Counts]:
     """Hash and characters of each word of a text."""
-    room = 64
+    room = _most_pieces(end - at)
     hashes, sizes = np.empty(room, np.uint64), np.empty(room, np.int64)
     n = 0
     while True:
         start, at, size = next_word(data, at, end, kinds)
         if start == end:
             return hashes[:n], sizes[:n]
-        if n == room:
-            hashes = np.concatenate((hashes, np.empty(room, np.uint64)))
-            sizes = np.concatenate((sizes, np.empty(room, np.int64)))
-            room *= 2
         hashes[n], sizes[n] = hashed(data, start, at), size
         n += 1
+
+
+@njit(cache=True, nogil=True)
+def _most_pieces(n_bytes: int) -> int:
+    """More words or lines than these a text of so many bytes cannot have.
+
+    A byte stands between two of them, and a word that needs none is of three bytes.
+    """
+    return n_bytes // 2 + 1
 
 
 @njit(cache=True, nogil=True)
@@ -96,24 +101,24 @@ def _piece_shares(
 
     White space around a piece is no part of it, and what is empty is no piece.
     """
-    room = 16
+    room = _most_pieces(end - start)
     hashes, sizes = np.empty(room, np.uint64), np.empty(room, np.int64)
     n, at = 0, start
     while True:
         first, last, size, at = _next_piece(data, at, end, kinds, least)
         if first == end:
             break
-        if n == room:
-            hashes = np.concatenate((hashes, np.empty(room, np.uint64)))
-            sizes = np.concatenate((sizes, np.empty(room, np.int64)))
-            room *= 2
         hashes[n], sizes[n] = hashed(data, first, last), size
         n += 1
+    earliest = _earliest(hashes[:n])
+    total, repeated, repeated_size = 0, 0, 0
+    for i in range(n):
+        total += sizes[i]
+        if earliest[i] != i:
+            repeated += 1
+            repeated_size += sizes[i]
     if n:
-        earliest = _earliest(hashes[:n])
-        repeated = earliest != np.arange(n)
-        shares[0] = repeated.sum() / n
-        shares[1] = (sizes[:n] * repeated).sum() / sizes[:n].sum()
+        shares[0], shares[1] = repeated / n, repeated_size / total
 
 
 @njit(cache=True, nogil=True)
@@ -162,48 +167,43 @@ def _earliest(hashes: Hashes) -> Counts:
 @njit(cache=True, nogil=True)
 def _ngram_shares(hashes: Hashes, sizes: Counts, shares: Shares) -> None:
     """Shares of characters in the most frequent or in repeated n-grams; a word counts once."""
-    total = sizes.sum()
+    total = 0
+    for size in sizes:
+        total += size
     ngrams = hashes.copy()
     for n in range(SHORTEST, LONGEST + 1):
-        m = len(hashes) - n + 1
+        m = max(len(hashes) - n + 1, 0)
         for i in range(m):
             ngrams[i] = mixed(ngrams[i]) + hashes[i + n - 1]
-        earliest = _earliest(ngrams[: max(m, 0)])
-        starts = _top(earliest, sizes, n) if n <= LONGEST_TOP else _later(earliest)
-        if len(starts) == 0 and (earliest == np.arange(len(earliest))).all():
+        earliest = _earliest(ngrams[:m])
+        top = _top(earliest, sizes, n)
+        if top < 0:
             return  # no longer one repeats if none of this length does
-        shares[n - SHORTEST] = _covered(starts, sizes, n) / total
+        covered, reached = 0, 0
+        for start in range(m):
+            if earliest[start] == top if n <= LONGEST_TOP else earliest[start] != start:
+                for i in range(max(start, reached), start + n):
+                    covered += sizes[i]
+                reached = start + n
+        shares[n - SHORTEST] = covered / total
 
 
 @njit(cache=True, nogil=True)
-def _later(earliest: Counts) -> Counts:
-    """The places where a hash stands that stood before."""
-    return np.flatnonzero(earliest != np.arange(len(earliest)))
-
-
-@njit(cache=True, nogil=True)
-def _top(earliest: Counts, sizes: Counts, n: int) -> Counts:
+def _top(earliest: Counts, sizes: Counts, n: int) -> int:
     """Where the most frequent n-gram starts; the longest of equals, then the earliest.
 
-    None where every n-gram occurs once.
+    -1 where every n-gram occurs once.
     """
     counts = np.zeros(len(earliest), np.int64)
     for first in earliest:
         counts[first] += 1
     best, best_size = -1, 0
-    for i in np.flatnonzero(counts > 1):
-        size = sizes[i : i + n].sum()
-        if best < 0 or counts[i] > counts[best] or (counts[i] == counts[best] and size > best_size):
+    for i in range(len(counts)):
+        if counts[i] < 2 or (best >= 0 and counts[i] < counts[best]):
+            continue
+        size = 0
+        for word in range(i, i + n):
+            size += sizes[word]
+        if best < 0 or counts[i] > counts[best] or size > best_size:
             best, best_size = i, size
-    return np.flatnonzero(earliest == best)
-
-
-@njit(cache=True, nogil=True)
-def _covered(starts: Counts, sizes: Counts, n: int) -> int:
-    """Characters of the words that some n-gram covers."""
-    covered, reached = 0, 0
-    for start in starts:
-        for i in range(max(start, reached), start + n):
-            covered += sizes[i]
-        reached = start + n
-    return covered
+    return best

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
+from numpy.typing import NDArray
 
 from stages.kernels.tokens import Bytes, Ints, space_width
 
@@ -25,16 +27,56 @@ def buffers_of(texts: pa.LargeStringArray) -> tuple[Ints, Bytes]:
 def normalised(texts: pa.LargeStringArray, form: Form, lowercase: bool) -> pa.LargeStringArray:
     """The texts in a Unicode form and, with `lowercase`, in lower case.
 
-    Of ASCII every form is the same and its lower case is simple, so that only texts beyond it are
-    looked up character by character.
+    Looking characters up takes longer than all else here, so it is left to texts that may need it.
     """
     beyond = pc.invert(pc.string_is_ascii(texts))
-    changed = texts.filter(beyond)
-    if form != "none":
-        changed = pc.utf8_normalize(changed, form=form)
-    if lowercase:
-        texts, changed = pc.ascii_lower(texts), pc.utf8_lower(changed)
-    return pc.replace_with_mask(texts, beyond, changed) if len(changed) else texts
+    if form == "NFC":
+        texts = _changed(texts, may_lack_nfc(texts), lambda some: pc.utf8_normalize(some, "NFC"))
+    elif form == "NFKC":
+        texts = _changed(texts, beyond, lambda some: pc.utf8_normalize(some, "NFKC"))
+    return _changed(pc.ascii_lower(texts), beyond, pc.utf8_lower) if lowercase else texts
+
+
+def _changed(
+    texts: pa.LargeStringArray,
+    which: pa.BooleanArray,
+    change: Callable[[pa.LargeStringArray], pa.LargeStringArray],
+) -> pa.LargeStringArray:
+    some = texts.filter(which)
+    return pc.replace_with_mask(texts, which, change(some)) if len(some) else texts
+
+
+def may_lack_nfc(texts: pa.LargeStringArray) -> pa.BooleanArray:
+    """False for texts of characters that NFC leaves alone, whatever stands beside them.
+
+    Those are the ones below U+0300, punctuation (U+2002 to U+203F), Chinese characters (U+4E00 to
+    U+9FFF) and emoji (U+1F000 to U+1FFFF); of others this does not know.
+    """
+    flags = np.empty(len(texts), np.bool_)
+    _flag(*buffers_of(texts), flags)
+    return pa.array(flags)
+
+
+@njit(cache=True, nogil=True)
+def _flag(offsets: Ints, data: Bytes, flags: NDArray[np.bool_]) -> None:
+    for row in range(len(flags)):
+        at, stop = offsets[row], offsets[row + 1]
+        # Below 0xCC are ASCII, the first bytes of characters below U+0300, and all later bytes.
+        while at < stop and (data[at] < 0xCC or _is_inert(data, at, stop)):
+            at += 1
+        flags[row] = at < stop
+
+
+@njit(inline="always")
+def _is_inert(data: Bytes, at: int, stop: int) -> bool:
+    if at + 2 >= stop:
+        return False
+    first, second = data[at], data[at + 1]
+    if first == 0xE2:
+        return bool(second == 0x80 and data[at + 2] >= 0x82)
+    if first == 0xE4:
+        return bool(second >= 0xB8)
+    return bool(0xE5 <= first <= 0xE9 or (first == 0xF0 and second == 0x9F))
 
 
 def with_single_spaces(offsets: Ints, data: Bytes) -> tuple[Ints, Bytes]:

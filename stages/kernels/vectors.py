@@ -41,17 +41,24 @@ class Vectors:
     def __init__(self, column: pa.ChunkedArray) -> None:
         """Look at the column's lengths alone.
 
+        Args:
+            column: as `usable_vectors` makes it, where a null holds no numbers.
+
         Raises:
             ValueError: the vectors are not of one length.
         """
-        chunks = [chunk.drop_null() for chunk in column.chunks]
-        chunks = [chunk for chunk in chunks if len(chunk)]
-        lengths = {int(n) for c in chunks for n in np.unique(pc.list_value_length(c).to_numpy())}
-        if len(lengths) > 1:
-            raise ValueError(f"vectors of {min(lengths)} and of {max(lengths)} numbers")
-        self.dimensions = lengths.pop() if lengths else 0
-        self._parts = [c.flatten().to_numpy().reshape(len(c), self.dimensions) for c in chunks]
+        counts = pc.list_value_length(column).drop_null().unique().to_pylist()
+        if len(counts) > 1:
+            raise ValueError(f"vectors of {min(counts)} and of {max(counts)} numbers")
+        self.dimensions = int(counts[0]) if counts else 0
+        self._parts = [self._part(chunk) for chunk in column.chunks] if counts else []
         self._ends = np.cumsum([len(part) for part in self._parts], dtype=np.int64)
+
+    def _part(self, chunk: pa.ListArray) -> Floats:
+        # Flattening would copy a chunk for one null in it.
+        first, last = (chunk.offsets[end].as_py() for end in (0, len(chunk)))
+        numbers: Floats = chunk.values.slice(first, last - first).to_numpy()
+        return numbers.reshape(-1, self.dimensions)
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0

@@ -44,12 +44,14 @@ def _word(data: Bytes, at: int) -> np.uint64:
 
 @njit(inline="always")
 def _round(lane: np.uint64, word: np.uint64) -> np.uint64:
-    return _rotated(lane + word * _PRIME_2, 31) * _PRIME_1
+    done: np.uint64 = _rotated(lane + word * _PRIME_2, 31) * _PRIME_1
+    return done
 
 
 @njit(inline="always")
 def _merged(hashed: np.uint64, lane: np.uint64) -> np.uint64:
-    return (hashed ^ _round(np.uint64(0), lane)) * _PRIME_1 + _PRIME_4
+    merged: np.uint64 = (hashed ^ _round(np.uint64(0), lane)) * _PRIME_1 + _PRIME_4
+    return merged
 
 
 @njit(cache=True, nogil=True)
@@ -70,7 +72,8 @@ def xxh64(data: Bytes, start: int, stop: int, seed: np.uint64) -> np.uint64:
         hashed = _merged(_merged(_merged(_merged(hashed, first), second), third), fourth)
     else:
         hashed = seed + _PRIME_5
-    return _finished(data, at, stop, hashed + np.uint64(stop - start))
+    finished: np.uint64 = _finished(data, at, stop, hashed + np.uint64(stop - start))
+    return finished
 
 
 @njit(cache=True, nogil=True)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.audit.turns import ASSISTANT, HUMAN, split_transcript
+from pipeline.audit.turns import split_transcript
 from pipeline.inputs.readers import read_file
 from schemas.batch import Row
 from schemas.layouts import same_text
 from schemas.models import ChatFormat
 from schemas.stage import Stage, StageConfig
+from stages._transcripts import ASSISTANT, HUMAN
 from tests.preference_rows import batch_for
 from tests.support import FakeContext
 

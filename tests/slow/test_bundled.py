@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engines.bundled import ALIASES, dequantise, gguf_path, is_whole
+from pipeline.engines.bundled import ALIASES, dequantise, is_whole, packaged_path
 from schemas.errors import InputError
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -16,7 +16,7 @@ SMOL = ALIASES["smollm2-135m-instruct"]
 def test_a_damaged_gguf_is_one_clear_error(tmp_path: Path, damage: str) -> None:
     source, target = tmp_path / SMOL.file, tmp_path / "out"
     target.mkdir()
-    content = gguf_path(SMOL).read_bytes()
+    content = packaged_path(SMOL).read_bytes()
     source.write_bytes(b"not a model" if damage == "garbage" else content[: len(content) // 2])
     with pytest.raises(InputError, match="cannot be read as a GGUF model"):
         dequantise(source, target)

@@ -22,7 +22,7 @@ from schemas.columns import ANSWER, MESSAGES, ROW_ID
 from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.stage import Decision
-from stages._importance import buckets_of, gumbel_noise
+from stages._importance import gumbel_noise
 from stages.dsir import STAGE, Config
 from tests.support import FakeContext, given_table, run_pass
 
@@ -108,19 +108,6 @@ def test_weights_are_those_of_counting_every_ngram(texts: list[str], target: lis
     assert weights == pytest.approx(by_hand(texts, target, 1e-8), rel=1e-9, abs=1e-9)
 
 
-@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=30))
-def test_tokens_are_those_of_wordpunct(text: str) -> None:
-    def buckets(some: str) -> list[int]:
-        listed: list[int] = buckets_of(pa.array([some], type=pa.large_string()), 1 << 16)[0].as_py()
-        return listed
-
-    tokens = tokens_of(text)
-    expected = [buckets(token)[0] for token in tokens]
-    assert [b for k, b in enumerate(buckets(text)) if k == 0 or k % 2] == expected
-    assert buckets(text) == buckets(" ".join(tokens))
-    assert len(buckets(text)) == max(2 * len(tokens) - 1, 0)
-
-
 def test_the_likeliest_rows_stay_and_the_others_say_why() -> None:
     texts = ["Solve the sum", "Write a poem", "solve for x", "Sing"]
     kept, gone, decision = selected(texts, noise=False, keep=2)
@@ -140,6 +127,12 @@ def test_what_is_kept_is_nearer_to_the_target() -> None:
         figures["kl_all_rows"] - figures["kl_kept_rows"]
     )
     assert figures["kl_reduction"] > 0
+
+
+def test_a_choice_that_leads_away_from_the_target_is_said() -> None:
+    _, _, decision = selected([*TARGET, "x"], keep=1, noise=False)
+    assert decision.figures["kl_reduction"] < 0
+    assert "further from the target than all rows together" in decision.notes[0]
 
 
 def test_the_divergence_of_the_target_from_itself_is_zero() -> None:
@@ -254,15 +247,25 @@ def test_other_texts_of_a_row() -> None:
 @pytest.mark.parametrize(
     ("records", "says"),
     [
-        ([{"prompt": "x"}], r"a\.jsonl:1: no field `text`: the record has `prompt`"),
-        ([{"text": None}, {"text": " "}], "the target has no text in `text` of any record"),
-        ([], "the target has no text"),
+        ([{"body": "x"}], r"a\.jsonl:1: none of the fields text, prompt.* which has `body`: say"),
+        ([{"text": "x"}, {"texts": "x"}], r"a\.jsonl:2: no field `text`: .* mean `texts`"),
+        ([{"text": None}, {"text": " "}], "no text: `text` has no word in any record"),
+        ([], "The target file has no records"),
     ],
 )
 def test_a_target_of_no_use_is_refused(records: list[Any], says: str) -> None:
     context = FakeContext(given={"target": given_table(records)})
     with pytest.raises(InputError, match=says):
         run_pass(STAGE, settings(), [table_of(["x"])], context)
+
+
+def test_the_targets_field_is_found_or_named() -> None:
+    given = {"target": given_table([{"question": TARGET[0], "body": "a poem"}])}
+    table = table_of(["a poem", TARGET[0]])
+    for field, chosen in ((None, 1), ("body", 0)):
+        config = settings(keep=1, noise=False, target_field=field)
+        (batch,), _ = run_pass(STAGE, config, [table], FakeContext(given=given))
+        assert [row["row_id"] for row in batch.rows] == [digest("row", chosen)]
 
 
 def test_a_row_of_ten_megabytes_and_a_surrogate_in_the_target() -> None:

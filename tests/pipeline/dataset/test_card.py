@@ -119,6 +119,27 @@ def test_the_card_says_who_labelled(stages: tuple[str, ...], said: str, limits: 
     assert [limit for limit in known if limit in card] == limits
 
 
+@pytest.mark.parametrize(
+    ("stages", "limits"),
+    [
+        (("load_pairs", "dedup"), ["those of the files"]),
+        (("load_answers", "reward"), ["those of the files", "opinions of models"]),
+    ],
+)
+def test_the_card_claims_nothing_of_rows_that_came_in_files(
+    stages: tuple[str, ...], limits: list[str]
+) -> None:
+    steps = tuple(StepFacts(name, name, 1, 1) for name in stages)
+    card = render_card(replace(RUN, steps=steps, license=None), [DPO])
+    assert "Data selected with prefmill. Answers, and labels" in card
+    assert "language models wrote" not in card and "models' own terms" not in card
+    assert front(card)["annotations_creators"] == ["found"]
+    assert "synthetic" not in front(card)["tags"]
+    _, _, ending = card.partition("## Known limits")
+    known = ("those of the files", "opinions of models", "passed its checks")
+    assert [limit for limit in known if limit in ending] == limits
+
+
 def test_kto_balance_and_the_weights_that_trl_advises() -> None:
     # 30 good, 60 bad: 60 / 30 = 2 up to 2 * 1.33 = 2.66.
     card = render_card(RUN, [KTO])

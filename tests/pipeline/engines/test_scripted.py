@@ -9,6 +9,8 @@ from pipeline.engines.base import LoadedModel
 from pipeline.engines.scripted import ScriptedGenerator, open_scripted, resolve_scripted
 from schemas.errors import InputError
 from schemas.models import (
+    Embedding,
+    EmbedRequest,
     Failure,
     GenerateRequest,
     Generation,
@@ -127,6 +129,28 @@ def test_a_script_rewards_what_a_conversation_says(tmp_path: Path) -> None:
     asked = RewardRequest("r", Prompt("?"), Prompt("? a bad one"))
     (failure,) = loaded.rewarder.reward([asked])
     assert isinstance(failure, Failure) and failure.kind == "server"
+
+
+def embeddings(loaded: LoadedModel, *texts: str) -> list[Embedding | Failure]:
+    return loaded.embedder.embed([EmbedRequest(text, text) for text in texts])
+
+
+def test_texts_that_share_words_are_near_each_other(echo: LoadedModel) -> None:
+    found = [one for one in embeddings(echo, "a b c", "C b a", "x") if isinstance(one, Embedding)]
+    first, mixed, other = (one.vector for one in found)
+    assert first == mixed != other
+    assert (sum(first), found[0].n_prompt_tokens) == (3.0, 3)
+
+
+def test_a_script_fails_texts_that_match(tmp_path: Path) -> None:
+    loaded = script(tmp_path, "rules: [{match: bad, fail: server}]")
+    good, bad = embeddings(loaded, "good", "bad")
+    assert isinstance(good, Embedding)
+    assert isinstance(bad, Failure) and bad.kind == "server"
+    faulty = script(tmp_path, "faults: [{match: bad, fail: timeout}]")
+    good, bad = embeddings(faulty, "good", "bad")
+    assert isinstance(good, Embedding)
+    assert isinstance(bad, Failure) and bad.kind == "timeout"
 
 
 def test_a_likelihood_depends_on_prompt_and_completion(echo: LoadedModel) -> None:

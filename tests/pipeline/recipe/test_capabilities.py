@@ -10,7 +10,8 @@ from schemas.models import Capability
 from schemas.recipe import EngineName, ModelEntry
 
 REWARD: frozenset[Capability] = frozenset(("reward",))
-EVERYTHING = frozenset(get_args(Capability)) - REWARD
+EMBED: frozenset[Capability] = frozenset(("embed",))
+EVERYTHING = frozenset(get_args(Capability)) - REWARD - EMBED
 
 
 def entry(engine: str, **rest: Any) -> ModelEntry:
@@ -45,6 +46,8 @@ def test_every_engine_is_known() -> None:
         assert "generate" in declared_capabilities(entry(engine))
         reward = declared_capabilities(entry(engine, kind="reward"))
         assert reward == (REWARD if engine != "openai" else set())
+        embeds = declared_capabilities(entry(engine, kind="embedding"))
+        assert embeds == (EMBED if engine != "vllm" else set())
 
 
 def test_a_model_is_of_one_kind() -> None:
@@ -56,6 +59,22 @@ def test_a_model_is_of_one_kind() -> None:
     reason, advice = why_unable(entry("openai", kind="reward"), "reward")
     assert "`engine: openai`" in reason
     assert advice == "use one of auto, vllm, transformers, scripted"
+
+
+def test_embeddings_are_a_kind_of_their_own() -> None:
+    assert why_unable(entry("auto"), "embed") == (
+        "it is declared as `kind: text`",
+        "name a model with `kind: embedding`",
+    )
+    assert why_unable(entry("vllm", kind="embedding"), "embed") == (
+        "`engine: vllm` has no such call",
+        "use one of auto, transformers, openai, scripted",
+    )
+    assert "`kind: reward`" in why_unable(entry("auto", kind="embedding"), "reward")[1]
+    assert entry("auto", kind="embedding", pooling="last").pooling == "last"
+    for kind in ("text", "reward"):
+        with pytest.raises(ValidationError, match="`pooling` needs `kind: embedding`"):
+            entry("auto", kind=kind, pooling="mean")
 
 
 def test_auto_may_take_an_engine_that_hides_its_states() -> None:

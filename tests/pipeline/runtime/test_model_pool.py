@@ -1,7 +1,9 @@
 """Models take turns, stay warm, and are paid for."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -14,6 +16,8 @@ from pipeline.runtime.store import StepFolder
 from pipeline.runtime.surroundings import StepSurroundings
 from schemas.errors import EngineDied
 from schemas.models import (
+    Embedding,
+    EmbedRequest,
     Failure,
     GenerateRequest,
     Generation,
@@ -21,6 +25,7 @@ from schemas.models import (
     LabelProbs,
     LabelRequest,
     Prompt,
+    Reward,
     RewardRequest,
     Sampling,
     ScoreRequest,
@@ -111,6 +116,12 @@ def test_what_a_prefix_cache_had_is_counted() -> None:
     assert (meter.usage.prompt_tokens, meter.usage.cached_tokens) == (128, 32)
 
 
+def test_texts_that_were_cut_are_counted() -> None:
+    meter = Meter()
+    meter.add([Reward("a", ("r",), (1.0,), 64, n_truncated=n) for n in (0, 1, 9)], 1.0)
+    assert meter.usage.cut_texts == 2
+
+
 def test_failures_cost_a_request_and_no_tokens() -> None:
     meter = Meter()
     results: list[Generation | Failure] = [Failure("a", "timeout", "m")]
@@ -132,6 +143,40 @@ def test_rewards_and_states_go_through_the_pool_and_are_paid_for(log: list[str])
     (states,) = context.hidden_reader("rm").hidden_sums([HiddenRequest("h", ASK.prompt, "a b")])
     assert (states.request_id, meter.usage.requests) == ("h", 3)
     assert log == ["open rm"]
+
+
+def test_known_embeddings_are_paid_for_once_and_open_no_model(
+    log: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFMILL_CACHE", str(tmp_path))
+    emb = replace(spec("emb"), engine="transformers")
+    asked = [EmbedRequest(f"{i}", "one two") for i in range(2)]
+    for usage in (Usage(2, 4, 0, ANY, 2), Usage(2, 4, 0, 0.0, 4)):
+        meter = Meter()
+        context = RunContext(around("embed"), {"emb": emb}, ModelPool(), meter)
+        results = context.embedder("emb").embed(asked)
+        assert [result.request_id for result in results] == ["0", "1"]
+        assert meter.usage == usage
+    assert log == ["open emb"]
+
+
+def test_a_damaged_cache_is_told(
+    log: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFMILL_CACHE", str(tmp_path))
+    (tmp_path / "embeddings").write_text("no folder")
+    told: list[dict[str, Any]] = []
+    emb = replace(spec("emb"), engine="transformers")
+    model = PooledModel(emb, ModelPool(), Meter(told.append))
+    (result,) = model.embed([EmbedRequest("a", "one two")])
+    assert isinstance(result, Embedding)
+    assert any("cannot be used" in message.get("warning", "") for message in told)
+
+
+def test_scripted_embeddings_are_not_kept(log: list[str], tmp_path: Path) -> None:
+    model = PooledModel(spec("emb"), ModelPool(), Meter())
+    (result,) = model.embed([EmbedRequest("a", "one two")])
+    assert isinstance(result, Embedding) and result.n_cached_tokens == 0
 
 
 def test_the_context_gives_a_stage_its_roles(log: list[str], tmp_path: Path) -> None:

@@ -63,6 +63,14 @@ def test_tokens_that_a_prefix_cache_had_are_a_share_of_those_read() -> None:
     assert "900 tokens sampled, 1,200 read (25% cached), in 13 s" in text
 
 
+def test_texts_that_a_model_saw_a_part_of_are_counted() -> None:
+    cut = replace(MAGPIE, usage=Usage(60, 1200, 900, 9.0, cut_texts=7))
+    lines = (StepLine("embed", cut, reused=False),)
+    text = Summary("quickstart", lines, 13.2, Path("runs/q"), {}).as_text()
+    assert "embed: 7 texts did not fit the model's window; it saw a part of them\n" in text
+    assert "did not fit" not in watched().as_text()
+
+
 def test_what_a_step_says_of_its_choice_is_one_line() -> None:
     figures = {"threshold": 0.8, "kept": 12000, "by": "margin", "shares": {"a": 1}}
     lines = (StepLine("dedup", PAIR, reused=False, figures=figures),)

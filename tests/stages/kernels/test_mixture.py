@@ -1,5 +1,7 @@
 """The mixture behind ISA, against densities computed by hand."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
@@ -10,6 +12,7 @@ from stages.kernels.mixture import (
     count_different,
     drawn,
     fit_mixture,
+    side_by_side,
     unit_likelihoods,
 )
 from stages.kernels.vectors import Vectors, usable_vectors
@@ -85,10 +88,23 @@ def test_different_rows_are_counted_up_to_a_limit() -> None:
     assert [count_different(points, most) for most in (1, 2, 3, 4, 9)] == [1, 2, 3, 3, 3]
 
 
-def test_the_same_seed_makes_the_same_mixture() -> None:
-    points = two_clouds()
-    first, second = (fit_mixture(points, settings(), seed=3) for _ in range(2))
-    assert (first.log_likelihoods(points) == second.log_likelihoods(points)).all()
+def test_side_by_side_the_same_seed_makes_the_same_mixture() -> None:
+    points = np.random.default_rng(0).normal(size=(3000, 40))
+
+    def likelihoods(seed: int) -> np.ndarray:
+        return fit_mixture(points, settings(), seed).log_likelihoods(points)
+
+    (alone,) = side_by_side([partial(likelihoods, 3)])
+    several = side_by_side([partial(likelihoods, seed) for seed in (3, 4, 3, 3)])
+    assert [(found == alone).all() for found in several] == [True, False, True, True]
+
+
+def test_what_fails_beside_others_fails() -> None:
+    def bad() -> float:
+        return fit_mixture(np.full((3, 2), np.nan), settings(), 1).dimensions
+
+    with pytest.raises(ValueError, match="NaN"):
+        side_by_side([bad, lambda: 1.0])
 
 
 def test_rows_are_scored_where_they_lie() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stages.kernels.texts import buffers_of, normalised, with_single_spaces
+from stages.kernels.texts import buffers_of, may_lack_nfc, normalised, with_single_spaces
 from stages.kernels.xxh64 import fingerprints
 
 SPACES = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
@@ -50,6 +50,26 @@ def test_texts_get_a_unicode_form_and_lower_case(form: str) -> None:
     assert normalised(arrow(texts), form, lowercase=False).to_pylist() == expected
     lower = [text.lower() for text in expected]
     assert normalised(arrow(texts), form, lowercase=True).to_pylist() == lower
+
+
+def test_no_character_is_wrongly_taken_for_one_that_nfc_leaves_alone() -> None:
+    """Alone, and after what others would compose with: a letter, a Hangul initial, an arrow."""
+    codes = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    flags = may_lack_nfc(arrow([chr(code) for code in codes])).to_pylist()
+    inert = [chr(code) for code, flag in zip(codes, flags, strict=True) if not flag]
+    assert {"a", "\u00e9", "\u2019", "\u4e2d", "\U0001f600"} <= set(inert)
+    for character in inert:
+        assert unicodedata.combining(character) == 0
+        for text in (character, "a" + character, "\u1100" + character, "\u2190" + character):
+            assert unicodedata.is_normalized("NFC", text)
+
+
+@given(
+    st.lists(st.text("ab\u00e9\u0301\u0327\u2000\u2019\u212b\u4e2d\u3099\u304b\U0001f600\uf900"))
+)
+def test_the_form_is_the_one_of_python(texts: list[str]) -> None:
+    expected = [unicodedata.normalize("NFC", text) for text in texts]
+    assert normalised(arrow(texts), "NFC", lowercase=False).to_pylist() == expected
 
 
 def test_texts_can_be_left_as_they_are() -> None:
