@@ -262,7 +262,8 @@ def finish(parse: Parse, data: Bytes, end: int, tables: Tables) -> int:
     if pending:
         fixed_bits += count_literal(data[end - 1], tables.literals)
     done = Parse(start, length, match, False, base, block, symbols, fixed_bits, extra_bits, bits)
-    return GZIP_BYTES + ((_bits_after(done, end, tables) + 7) >> 3)
+    total: int = GZIP_BYTES + ((_bits_after(done, end, tables) + 7) >> 3)
+    return total
 
 
 @njit(cache=True, nogil=True)
