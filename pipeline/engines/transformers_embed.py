@@ -84,14 +84,18 @@ class TransformersEmbedder(TransformersModel):
         texts = [method.prefix + request.text for request in requests]
         if method.is_lower:
             texts = [text.lower() for text in texts]
-        whole = self._tokenizer(texts, verbose=False)["input_ids"]
-        fitting = self._tokenizer(texts, truncation=True, max_length=self._window)["input_ids"]
-        return [
-            _Text(request.request_id, ids, len(all_ids) - len(ids))
-            if ids
-            else Failure(request.request_id, "empty_prompt", "the text has no token")
-            for request, all_ids, ids in zip(requests, whole, fitting, strict=True)
-        ]
+        found = self._tokenizer(texts, verbose=False)["input_ids"]
+        pairs = zip(requests, texts, found, strict=True)
+        return [self._fitting(request.request_id, text, ids) for request, text, ids in pairs]
+
+    def _fitting(self, request_id: str, text: str, ids: list[int]) -> _Text | Failure:
+        if not ids:
+            return Failure(request_id, "empty_prompt", "the text has no token")
+        if len(ids) <= self._window:
+            return _Text(request_id, ids, 0)
+        # Not simply the first so many: what ends a text, such as [SEP], has to stay.
+        cut = self._tokenizer(text, truncation=True, max_length=self._window)["input_ids"]
+        return _Text(request_id, cut, len(ids) - len(cut))
 
     def _embed(self, texts: Sequence[_Text]) -> list[Embedding]:
         import torch

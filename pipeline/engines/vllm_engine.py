@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pipeline.engines.base import LoadedModel, ModelSpec, ProgressHook
+from pipeline.engines.beside_numba import give_llvmlite_a_namespace
 from pipeline.engines.footprint import DEFAULT_KV_CACHE_MB
 from pipeline.engines.labels import NextToken, label_probs
 from pipeline.engines.quiet import quiet_stderr
@@ -83,6 +84,7 @@ def load_llm(spec: ModelSpec, *, on_cpu: bool) -> Any:
     _prepare_process(on_cpu)
     with quiet_stderr():
         from vllm import LLM
+    give_llvmlite_a_namespace()
 
     try:
         with quiet_stderr():

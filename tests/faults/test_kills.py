@@ -1,5 +1,6 @@
 """Real processes that really die: nothing is lost, doubled or left behind."""
 
+import json
 import random
 import signal
 import subprocess
@@ -26,9 +27,11 @@ models:
   policy: {engine: scripted, model: echo}
 stages:
   - {stage: magpie, model: policy, rows: 60}
+  - {stage: dedup, shingle: character, threshold: 0.6}
   - {stage: respond, model: policy, n: 3}
   - {stage: judge, model: policy, mode: pairwise}
   - {stage: pair, strategy: best_worst}
+  - {stage: zipfit, target: target.jsonl, mode: elimination, keep: 0.8}
 export:
   - {config: dpo, layout: trl}
   - {config: kto, layout: trl}
@@ -40,19 +43,24 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 Files = dict[str, bytes]
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "kills.yaml"
+def written(folder: Path) -> Path:
+    """The recipe, with a file that it needs beside it."""
+    targets = ({"text": f"Which bird counts to {n * n}, and why?"} for n in range(30))
+    (folder / "target.jsonl").write_text("\n".join(map(json.dumps, targets)))
+    path = folder / "kills.yaml"
     path.write_text(RECIPE)
     return path
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    return written(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("undisturbed")
-    path = folder / "kills.yaml"
-    path.write_text(RECIPE)
-    return finish(path, folder / "out")
+    return finish(written(folder), folder / "out")
 
 
 @pytest.mark.parametrize("seed", range(4))
