@@ -181,7 +181,8 @@ def _words(texts: pa.LargeStringArray) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from stages.kernels.characters import count_words, text_buffers
+    from stages.kernels.characters import count_words
+    from stages.kernels.texts import buffers_of
 
-    counts = pa.array(count_words(*text_buffers(texts), character_kinds()))
+    counts = pa.array(count_words(*buffers_of(texts), character_kinds()))
     return pc.if_else(pc.is_valid(texts), counts, pa.scalar(None, type=counts.type))

@@ -97,7 +97,7 @@ def _compress(compressor: Compressor, level: int) -> Callable[[bytes], int]:
     except ImportError as error:
         raise InputError(
             f"`compressor: {compressor}` needs the package `{package}`, which is not installed: "
-            f"`pip install {package}`, or take `gzip`, which needs none"
+            "`pip install 'prefmill[compressors]'`, or take `gzip`, which needs none"
         ) from error
     if compressor == "lz4":
         return lambda data: len(compress(data, compression_level=level))

@@ -62,12 +62,12 @@ def index_items(items: Sequence[Item], n: int, in_a_piece: int) -> Benchmarks:
     """Index items; see `stages.kernels.ngram_index.Index` for the numbers."""
     import pyarrow as pa
 
-    from stages.kernels.characters import text_buffers
     from stages.kernels.ngram_index import build_index
+    from stages.kernels.texts import buffers_of
     from stages.kernels.words import character_table, words_of_texts
 
     texts = [item.origin.text.encode("utf-8", "replace").decode() for item in items]
-    offsets, data = text_buffers(pa.array(texts, type=pa.large_string()))
+    offsets, data = buffers_of(pa.array(texts, type=pa.large_string()))
     words = words_of_texts(data, offsets[:-1], offsets[1:], character_table())
     return Benchmarks(tuple(items), build_index(words, n, in_a_piece))
 
@@ -82,11 +82,11 @@ def findings(
     """The texts that are contaminated, in order."""
     import numpy as np
 
-    from stages.kernels.characters import text_buffers
     from stages.kernels.ngram_index import candidates
+    from stages.kernels.texts import buffers_of
     from stages.kernels.words import character_table
 
-    offsets, data = text_buffers(texts)
+    offsets, data = buffers_of(texts)
     rows = np.flatnonzero(candidates(data, offsets, character_table(), benchmarks.index))
     slices = np.cumsum(offsets[rows + 1] - offsets[rows]) // _SLICE
     for some in np.split(rows, np.flatnonzero(np.diff(slices)) + 1):

@@ -20,11 +20,11 @@ def buckets_of(texts: pa.LargeStringArray, n: int) -> pa.LargeListArray:
     """The buckets of the unigrams and bigrams of each text."""
     import pyarrow as pa
 
-    from stages.kernels.characters import text_buffers
     from stages.kernels.hashed_ngrams import hashed_ngrams
+    from stages.kernels.texts import buffers_of
     from stages.kernels.words import character_table
 
-    offsets, data = text_buffers(texts)
+    offsets, data = buffers_of(texts)
     buckets, first = hashed_ngrams(data, offsets, character_table("_"), n)
     return pa.LargeListArray.from_arrays(pa.array(first), pa.array(buckets))
 
@@ -33,10 +33,10 @@ def gumbel_noise(row_ids: pa.LargeStringArray, seed: int) -> Floats:
     """One draw of the standard Gumbel distribution for each row, by its identity and the seed."""
     import numpy as np
 
-    from stages.kernels.characters import text_buffers
     from stages.kernels.hashed_ngrams import uniforms
+    from stages.kernels.texts import buffers_of
 
-    offsets, data = text_buffers(row_ids)
+    offsets, data = buffers_of(row_ids)
     noise: Floats = -np.log(-np.log(uniforms(data, offsets, np.uint64(seed))))
     return noise
 

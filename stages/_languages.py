@@ -29,14 +29,14 @@ def languages_of(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from stages.kernels.characters import text_buffers
     from stages.kernels.languages import language_probabilities
+    from stages.kernels.texts import buffers_of
 
     start = pc.utf8_slice_codeunits(texts, 0, max_chars)
     start = pc.if_else(pc.utf8_is_upper(start), pc.utf8_lower(start), start)
     # Arrow keeps composed characters as they are where there is nothing to do; no copy then.
     start = pc.utf8_normalize(start, "NFC").cast(pa.large_string())
-    probabilities = language_probabilities(text_buffers(start), _automaton())
+    probabilities = language_probabilities(buffers_of(start), _automaton())
     codes = identifier().nb_classes
     columns = [[i for i, code in enumerate(codes) if code == label] for label in labels()]
     return labels(), np.stack([probabilities[:, of].sum(axis=1) for of in columns], axis=1)

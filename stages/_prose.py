@@ -51,10 +51,10 @@ def unlike_prose(
     import pyarrow.compute as pc
 
     from stages.kernels import prose
-    from stages.kernels.characters import text_buffers
+    from stages.kernels.texts import buffers_of
 
     hashes = np.array([prose.word_hash(word) for word in stop_words], dtype=np.uint64)
-    counts = prose.count_prose(text_buffers(pc.utf8_lower(texts)), character_kinds(), hashes)
+    counts = prose.count_prose(buffers_of(pc.utf8_lower(texts)), character_kinds(), hashes)
     measured = counts[:, prose.WORDS] >= max(min_words, 1)
     found: dict[int, str] = {}
     values = _values(counts)

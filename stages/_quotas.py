@@ -54,8 +54,7 @@ def filled(quotas: Mapping[str, int], sizes: Sizes) -> tuple[dict[str, int], tup
     """What of each quota there are rows for, and a note for each that stays short."""
     parts = {name: min(quota, sizes.get(name, 0)) for name, quota in quotas.items()}
     notes = [
-        f"the quota of `{name}` asks for {quota} rows and there are {sizes.get(name, 0)}: all of "
-        "them are kept"
+        f"the quota of `{name}` asks for {quota} rows and {parts[name]} came: all are kept"
         for name, quota in quotas.items()
         if parts[name] < quota
     ]

@@ -47,11 +47,11 @@ def repetitions(texts: pa.LargeStringArray, min_words: int = 1) -> dict[int, str
     import numpy as np
     import pyarrow.compute as pc
 
-    from stages.kernels.characters import text_buffers
     from stages.kernels.repetition import repeated_shares
+    from stages.kernels.texts import buffers_of
 
-    folded = text_buffers(pc.utf8_lower(texts))
-    shares = repeated_shares(text_buffers(texts), folded, character_kinds(), min_words)
+    folded = buffers_of(pc.utf8_lower(texts))
+    shares = repeated_shares(buffers_of(texts), folded, character_kinds(), min_words)
     over = shares > np.array([limit for _, limit in LIMITS])
     found = {}
     for place in np.flatnonzero(over.any(axis=1)).tolist():

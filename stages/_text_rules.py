@@ -35,10 +35,11 @@ def _sizes(texts: pa.LargeStringArray, unit: str) -> Any:
     import pyarrow.compute as pc
 
     from stages._words import character_kinds
-    from stages.kernels.characters import count_words, text_buffers
+    from stages.kernels.characters import count_words
+    from stages.kernels.texts import buffers_of
 
     if unit == "words":
-        return count_words(*text_buffers(texts), character_kinds())
+        return count_words(*buffers_of(texts), character_kinds())
     return pc.utf8_length(pc.utf8_trim_whitespace(texts)).to_numpy(zero_copy_only=False)
 
 

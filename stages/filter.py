@@ -86,7 +86,11 @@ class Config(StageConfig):
         (), description="Languages that a text may be in, as ISO 639 codes, e.g. `[en, de]`."
     )
     min_language_probability: float = Field(
-        0.5, gt=0, le=1, description="With `languages`: least probability of them together."
+        0.5,
+        gt=0,
+        le=1,
+        description="With `languages`: least probability of them together. A text of few words is "
+        "rarely sure to be of one.",
     )
     repetition: bool = Field(
         False, description="Drop texts that exceed Gopher's limits on repetition."

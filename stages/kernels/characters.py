@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SPACED = np.uint8(1)
 """Part of a word that runs on to the next character of another kind."""
@@ -24,16 +19,6 @@ Offsets = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 Kinds = NDArray[np.uint8]
 """The bits above for each code point, shape (0x110000,): `stages._words.character_kinds`."""
-
-_NO_BYTES = np.zeros(0, dtype=np.uint8)
-
-
-def text_buffers(texts: pa.LargeStringArray) -> tuple[Offsets, Bytes]:
-    """Offsets, shape (n + 1,), and bytes of n texts, without a copy; a null text is empty."""
-    _, offsets, data = texts.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int64) if offsets else np.zeros(1, dtype=np.int64)
-    window = bounds[texts.offset : texts.offset + len(texts) + 1]
-    return window, np.frombuffer(data, dtype=np.uint8) if data else _NO_BYTES
 
 
 @njit(cache=True, nogil=True)

@@ -21,22 +21,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stages.kernels.deflate_trees import (
-    DISTANCE_CODES,
-    END_BLOCK,
-    LITERAL_CODES,
-    Ints,
-    Trees,
-    dynamic_bits,
-    new_trees,
+from stages.kernels.deflate_blocks import (
+    LEAST_MATCH,
+    MOST_MATCH,
+    WINDOW,
+    count_literal,
+    count_match,
+    end_block,
 )
+from stages.kernels.deflate_trees import DISTANCE_CODES, LITERAL_CODES, Ints, Trees, new_trees
 
 GZIP_BYTES = 18
 """Header and trailer of a gzip member without a file name."""
-LEAST_MATCH, MOST_MATCH = 3, 258
 LEAST_AHEAD = MOST_MATCH + LEAST_MATCH + 1
-_WINDOW = 1 << 15
-FARTHEST = _WINDOW - LEAST_AHEAD
+FARTHEST = WINDOW - LEAST_AHEAD
 """A match starts at most this far back."""
 TOO_FAR = 4096
 """A match of three bytes that starts farther back than this is not taken."""
@@ -50,20 +48,6 @@ HASHES = 1 << 15
 
 Bytes = NDArray[np.uint8]
 Places = NDArray[np.int32]
-
-
-def _code_of(widths: list[int], start: int, size: int) -> Places:
-    """Which code a value has, where code i stands for 2 ** widths[i] values."""
-    codes = np.repeat(np.arange(len(widths)), [1 << width for width in widths])
-    return np.concatenate((np.zeros(start, np.int32), codes)).astype(np.int32)[:size]
-
-
-_LENGTH_WIDTHS = [0] * 4 + [width for width in range(6) for _ in range(4)]
-_LENGTH_CODE = _code_of(_LENGTH_WIDTHS, LEAST_MATCH, MOST_MATCH)
-_LENGTH_CODE = np.append(_LENGTH_CODE, np.int32(len(_LENGTH_WIDTHS)))  # 258 has one of its own
-_LENGTH_EXTRA = np.array([*_LENGTH_WIDTHS, 0], dtype=np.int64)
-_DISTANCE_EXTRA = np.array([max(0, code // 2 - 1) for code in range(DISTANCE_CODES)], np.int64)
-_DISTANCE_CODE = _code_of(list(_DISTANCE_EXTRA), 1, _WINDOW + 1)
 
 
 class Parse(NamedTuple):
@@ -134,7 +118,7 @@ def new_parse(tables: Tables) -> Parse:
 
 
 @njit(cache=True, nogil=True)
-def hash_at(data: Bytes, at: int) -> int:
+def hash_at(data: Bytes, at: int) -> np.int64:
     """Zlib's hash of three bytes; equal hashes and first two bytes mean equal third ones."""
     first, second, third = np.int64(data[at]), np.int64(data[at + 1]), np.int64(data[at + 2])
     return ((first << 10) ^ (second << 5) ^ third) & (HASHES - 1)
@@ -196,48 +180,23 @@ def longest_match(
 
 
 @njit(cache=True, nogil=True)
-def count_literal(byte: int, literals: Ints) -> int:
-    """Count a literal; its bits with the fixed codes."""
-    literals[byte] += 1
-    return 8 if byte < 144 else 9
-
-
-@njit(cache=True, nogil=True)
-def count_match(length: int, distance: int, literals: Ints, distances: Ints) -> tuple[int, int]:
-    """Count a match; its bits with the fixed codes, and its extra bits."""
-    length_code = _LENGTH_CODE[length]
-    distance_code = _DISTANCE_CODE[distance]
-    literals[END_BLOCK + 1 + length_code] += 1
-    distances[distance_code] += 1
-    fixed = 12 if length_code < 23 else 13
-    return fixed, _LENGTH_EXTRA[length_code] + _DISTANCE_EXTRA[distance_code]
-
-
-@njit(cache=True, nogil=True)
-def end_block(fixed_bits: int, extra_bits: int, stored: int, bits: int, tables: Tables) -> int:
-    """The bits of all up to the end of a block of `stored` bytes; -1 if these are gone.
-
-    The tables of its counts are left as they are, but for the count of the block's end.
-    """
-    tables.literals[END_BLOCK] = 1
-    own = dynamic_bits(tables.literals, tables.distances, tables.trees) + extra_bits
-    fixed = fixed_bits + 7 + extra_bits
-    own_bytes, fixed_bytes = (own + 3 + 7) >> 3, (fixed + 3 + 7) >> 3
-    if stored >= 0 and stored + 4 <= min(own_bytes, fixed_bytes):
-        return ((bits + 3 + 7) >> 3 << 3) + 32 + 8 * stored
-    return bits + 3 + (fixed if fixed_bytes <= own_bytes else own)
+def _bits_after(parse: Parse, at: int, tables: Tables) -> int:
+    """All bits up to the end of the current block, at position `at`."""
+    stored = at - parse.block if parse.block >= parse.base else -1
+    fixed_bits, extra_bits, bits = parse.fixed_bits, parse.extra_bits, parse.bits
+    literals, distances = tables.literals, tables.distances
+    total: int = end_block(literals, distances, fixed_bits, extra_bits, stored, bits, tables.trees)
+    return total
 
 
 @njit(cache=True, nogil=True)
 def _next_block(parse: Parse, at: int, tables: Tables) -> Parse:
     """The parse after the end of a block at position `at`."""
-    stored = at - parse.block if parse.block >= parse.base else -1
-    bits = end_block(parse.fixed_bits, parse.extra_bits, stored, parse.bits, tables)
+    bits = _bits_after(parse, at, tables)
     tables.literals[:] = 0
     tables.distances[:] = 0
-    return Parse(
-        parse.start, parse.length, parse.match, parse.pending, parse.base, at, 0, 0, 0, bits
-    )
+    start, length, match, pending, base = parse[:5]
+    return Parse(start, length, match, pending, base, at, 0, 0, 0, bits)
 
 
 @njit(cache=True, nogil=True)
@@ -256,10 +215,10 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
     start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits = parse
     while start < min(end, stop):
         ahead = end - start
-        if min(end, base + 2 * _WINDOW) - start < LEAST_AHEAD and start - base >= (
-            _WINDOW + FARTHEST
+        if min(end, base + 2 * WINDOW) - start < LEAST_AHEAD and start - base >= (
+            WINDOW + FARTHEST
         ):
-            base += _WINDOW
+            base += WINDOW
         before, before_match = length, match
         length = LEAST_MATCH - 1
         if ahead >= LEAST_MATCH:
@@ -299,12 +258,12 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
 @njit(cache=True, nogil=True)
 def finish(parse: Parse, data: Bytes, end: int, tables: Tables) -> int:
     """Bytes of the whole gzip member; `parse` stands at the end of the data."""
-    fixed_bits = parse.fixed_bits
-    if parse.pending:
+    start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits = parse
+    if pending:
         fixed_bits += count_literal(data[end - 1], tables.literals)
-    stored = end - parse.block if parse.block >= parse.base else -1
-    bits = end_block(fixed_bits, parse.extra_bits, stored, parse.bits, tables)
-    return GZIP_BYTES + ((bits + 7) >> 3)
+    done = Parse(start, length, match, False, base, block, symbols, fixed_bits, extra_bits, bits)
+    total: int = GZIP_BYTES + ((_bits_after(done, end, tables) + 7) >> 3)
+    return total
 
 
 @njit(cache=True, nogil=True)
@@ -313,4 +272,5 @@ def gzip_size(data: Bytes) -> int:
     own, end = data.copy(), len(data)  # may be written, as elsewhere: another type to Numba
     tables = new_tables(end)
     link(own, 0, end, tables)
-    return finish(advance(new_parse(tables), own, end, end, tables), own, end, tables)
+    size: int = finish(advance(new_parse(tables), own, end, end, tables), own, end, tables)
+    return size

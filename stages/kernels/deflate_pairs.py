@@ -20,8 +20,6 @@ from stages.kernels.deflate import (
     FARTHEST,
     GZIP_BYTES,
     LEAST_AHEAD,
-    LEAST_MATCH,
-    MOST_MATCH,
     SHORTENED_CHAIN,
     TOO_FAR,
     Bytes,
@@ -30,15 +28,19 @@ from stages.kernels.deflate import (
     Tables,
     advance,
     common_length,
-    count_literal,
-    count_match,
-    end_block,
     finish,
     hash_at,
     link,
     longest_match,
     new_parse,
     unlink,
+)
+from stages.kernels.deflate_blocks import (
+    LEAST_MATCH,
+    MOST_MATCH,
+    count_literal,
+    count_match,
+    end_block,
 )
 from stages.kernels.deflate_trees import Ints
 
@@ -156,7 +158,7 @@ def pair_sizes(
     stop = end - (_common_ending(data, end, tables) if is_short else LEAST_AHEAD - 1)
     parse = advance(new_parse(tables), data, end, stop, tables)
     literals, distances = tables.literals.copy(), tables.distances.copy()
-    alone = finish(advance(parse, data, end, end, tables), data, end, tables)
+    alone: int = finish(advance(parse, data, end, end, tables), data, end, tables)
     for i in range(len(chosen)):
         low, high = targets.offsets[chosen[i]], targets.offsets[chosen[i] + 1]
         both = end + high - low
@@ -188,7 +190,7 @@ def _any_size(parse: Parse, data: Bytes, end: int, both: int, tables: Tables) ->
     """The size of `both` bytes, of which the source has `end`, by zlib's parse as it is."""
     first = max(0, end - LEAST_MATCH + 1)
     link(data, first, both, tables)
-    size = finish(advance(parse, data, both, both, tables), data, both, tables)
+    size: int = finish(advance(parse, data, both, both, tables), data, both, tables)
     unlink(data, first, both, tables)
     return size
 
@@ -249,4 +251,6 @@ def _plain_size(
             start += 1
     if pending:
         fixed_bits += count_literal(data[both - 1], literals)
-    return GZIP_BYTES + ((end_block(fixed_bits, extra_bits, both, parse.bits, tables) + 7) >> 3)
+    trees = tables.trees
+    bits: int = end_block(literals, distances, fixed_bits, extra_bits, both, parse.bits, trees)
+    return GZIP_BYTES + ((bits + 7) >> 3)

@@ -234,4 +234,5 @@ def dynamic_bits(literals: Ints, distances: Ints, trees: Trees) -> int:
     n_told = _RUN_CODES
     while n_told > 4 and trees.run_lengths[_RUN_ORDER[n_told - 1]] == 0:
         n_told -= 1
-    return bits + more + 5 + 5 + 4 + 3 * n_told
+    total: int = bits + more + 5 + 5 + 4 + 3 * n_told
+    return total

@@ -31,10 +31,10 @@ EPSILON = 0.01
 def neighbour_graph(index: NDArray[np.int32], similarity: NDArray[np.float32]) -> Graph:
     """The graph of the `nearest` rows [n, k]: symmetric, without similarities of zero and less."""
     n, k = index.shape
-    near = sparse.csr_matrix(
-        (similarity.ravel(), index.ravel(), np.arange(n + 1, dtype=np.int64) * k), shape=(n, n)
-    )
-    near.data[near.data < 0] = 0
+    starts = np.arange(n + 1, dtype=np.int64) * k
+    # The indices are a copy: to leave out entries is done in place.
+    places, values = index.flatten(), similarity.clip(min=0).ravel()
+    near = sparse.csr_matrix((values, places, starts), shape=(n, n))
     near.eliminate_zeros()
     graph = near.maximum(near.T).maximum(sparse.identity(n, dtype=np.float32, format="csr"))
     graph.sort_indices()

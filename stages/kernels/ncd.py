@@ -44,7 +44,7 @@ def prepared(data: Bytes, offsets: Ints) -> Targets:
         offsets: where each starts in `data`, and where the last ends; shape (n + 1,).
     """
     # A copy that may be written: the kernels are compiled once for each kind of array.
-    targets = new_targets(data.copy(), offsets)
+    targets: Targets = new_targets(data.copy(), offsets)
     tables = new_tables(_longest(offsets))
     for which in range(len(offsets) - 1):
         prepare_target(targets, which, tables)

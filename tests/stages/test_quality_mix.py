@@ -109,8 +109,8 @@ def test_strata_are_named_in_rejects_figures_and_notes() -> None:
         "c": {"rows": 1, "kept": 1},
     }
     assert [note.split(":")[0] for note in decision.notes] == [
-        "the quota of `c` asks for 3 rows and there are 1",
-        "the quota of `no such` asks for 1 rows and there are 0",
+        "the quota of `c` asks for 3 rows and 1 came",
+        "the quota of `no such` asks for 1 rows and 0 came",
     ]
 
 

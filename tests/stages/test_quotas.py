@@ -65,6 +65,6 @@ def test_a_quota_is_filled_as_far_as_there_are_rows_and_says_so() -> None:
     parts, notes = filled({"a": 3, "b": 5, "c": 1}, {"a": 9, "b": 2, "d": 4})
     assert parts == {"a": 3, "b": 2, "c": 0}
     assert [note.split(":")[0] for note in notes] == [
-        "the quota of `b` asks for 5 rows and there are 2",
-        "the quota of `c` asks for 1 rows and there are 0",
+        "the quota of `b` asks for 5 rows and 2 came",
+        "the quota of `c` asks for 1 rows and 0 came",
     ]

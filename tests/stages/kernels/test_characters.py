@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages._words import character_kinds, words_of
-from stages.kernels import characters
 from stages.kernels.characters import ALONE, BREAK, LETTER, SPACE, SPACED, character, next_word
+from stages.kernels.texts import buffers_of
 
 
 def test_kinds_are_those_of_python() -> None:
@@ -46,7 +46,7 @@ def test_bytes_that_are_no_utf8_are_walked_to_their_end(data: bytes) -> None:
 @given(st.lists(st.one_of(st.none(), st.text()), max_size=4), st.integers(0, 2))
 def test_words_are_cut_where_python_cuts_them(texts: list[str | None], start: int) -> None:
     array = pa.array(texts, type=pa.large_string()).slice(start)
-    offsets, data = characters.text_buffers(array)
+    offsets, data = buffers_of(array)
     assert len(offsets) == len(array) + 1
     for place, text in enumerate(array.to_pylist()):
         at, end, found = offsets[place], offsets[place + 1], []

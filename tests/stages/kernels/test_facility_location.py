@@ -62,15 +62,17 @@ def plain_greedy(similarities: Matrix, weights: Matrix, n_kept: int) -> list[int
 
 def test_the_graph_is_symmetric_and_holds_the_rows_themselves() -> None:
     x = clusters(300)
-    index, similarity = nearest(x, 7)
+    index, similarity = nearest(x, 150)
+    given = index.copy(), similarity.copy()
     matrix = matrix_of(neighbour_graph(index, similarity))
+    assert np.array_equal(index, given[0]) and np.array_equal(similarity, given[1])
     assert np.array_equal(matrix, matrix.T)
     assert (np.diag(matrix) == 1).all()
     found = np.take_along_axis(matrix, index.astype(int), axis=1)
     assert np.array_equal(found, np.maximum(similarity, 0))
     cosines = x.astype(np.float64) @ x.T.astype(np.float64)
     np.testing.assert_allclose(matrix[matrix > 0], cosines[matrix > 0], atol=1e-6)
-    assert np.count_nonzero(matrix) <= 300 * (2 * 7 + 1)
+    assert np.count_nonzero(matrix) <= 300 * (2 * 150 + 1)
 
 
 def test_lazy_greedy_picks_what_plain_greedy_picks() -> None:

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from stages.kernels.characters import text_buffers
 from stages.kernels.hashed_ngrams import MOST_BUCKETS, add_counts, hashed_ngrams, uniforms
+from stages.kernels.texts import buffers_of
 from stages.kernels.words import character_table
 
 
 def buckets_of(*texts: str, n: int = MOST_BUCKETS) -> list[list[int]]:
-    offsets, data = text_buffers(pa.array(texts, type=pa.large_string()))
+    offsets, data = buffers_of(pa.array(texts, type=pa.large_string()))
     buckets, first = hashed_ngrams(data, offsets, character_table("_"), n)
     return [buckets[a:b].tolist() for a, b in pairwise(first)]
 
@@ -54,7 +54,7 @@ def test_buckets_are_in_range_and_texts_apart(texts: list[str], n: int) -> None:
 
 
 def test_words_spread_evenly_over_the_buckets() -> None:
-    offsets, data = text_buffers(pa.array([f"w{i}" for i in range(50_000)], type=pa.large_string()))
+    offsets, data = buffers_of(pa.array([f"w{i}" for i in range(50_000)], type=pa.large_string()))
     buckets, first = hashed_ngrams(data, offsets, character_table("_"), 100)
     counts = np.zeros(100, dtype=np.int64)
     add_counts(buckets, first, np.ones(50_000, dtype=np.bool_), counts)
@@ -63,7 +63,7 @@ def test_words_spread_evenly_over_the_buckets() -> None:
 
 
 def test_numbers_from_texts_are_uniform() -> None:
-    offsets, data = text_buffers(pa.array([f"{i:032x}" for i in range(20_000)], pa.large_string()))
+    offsets, data = buffers_of(pa.array([f"{i:032x}" for i in range(20_000)], pa.large_string()))
     numbers = uniforms(data, offsets, np.uint64(1))
     assert kstest(numbers, "uniform").pvalue > 0.01
     assert numbers.min() > 0 and numbers.max() < 1

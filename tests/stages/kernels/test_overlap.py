@@ -5,9 +5,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.kernels.characters import text_buffers
 from stages.kernels.ngram_index import Index, build_index, candidates
 from stages.kernels.overlap import common_runs, n_covered, n_ngrams, n_shared, overlaps
+from stages.kernels.texts import buffers_of
 from stages.kernels.words import Words, character_table, words_of_texts
 
 WORDS = st.lists(st.sampled_from("abc"), max_size=9)
@@ -16,7 +16,7 @@ Texts = list[list[str]]
 
 
 def buffers(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
-    return text_buffers(pa.array([" ".join(text) for text in texts], type=pa.large_string()))
+    return buffers_of(pa.array([" ".join(text) for text in texts], type=pa.large_string()))
 
 
 def split(texts: Texts) -> Words:

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.kernels.characters import text_buffers
+from stages.kernels.texts import buffers_of
 from stages.kernels.words import Words, character_table, most_words, word_hashes, words_of_texts
 
 TEXTS = st.lists(st.text(alphabet="aBc1 .,_-'éßΣς\n日本か\u0301\u00ad\u200b😀𠀀ﬁ²"), max_size=5)
 
 
 def split(texts: list[str]) -> tuple[Words, bytes]:
-    offsets, data = text_buffers(pa.array(texts, type=pa.large_string()))
+    offsets, data = buffers_of(pa.array(texts, type=pa.large_string()))
     return words_of_texts(data, offsets[:-1], offsets[1:], character_table()), bytes(data)
 
 
