@@ -43,4 +43,4 @@ bench: install ## measure; prints figures, see tests/benchmarks/RESULTS.md
 	$(BIN)/python -m tests.benchmarks.bench_scale
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info stages/kernels/__pycache__

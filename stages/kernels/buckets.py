@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numba import config, njit
+from numba import config
 from numpy.typing import NDArray
 
+from stages.kernels.jit import kernel
 from stages.kernels.tokens import Hashes, Ints
 
 Nodes = NDArray[np.int32]
@@ -57,7 +58,7 @@ def buckets_of(band: Callable[[int], Hashes], bands: int, nodes: int) -> Buckets
     return Buckets(starts, members, *_by_node(starts, members, nodes))
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _runs(band: Hashes, order: Ints) -> tuple[Nodes, Ints]:
     """(members i32, sizes i64) of the runs of two and more equal hashes."""
     members = np.empty(len(band), np.int32)
@@ -76,7 +77,7 @@ def _runs(band: Hashes, order: Ints) -> tuple[Nodes, Ints]:
     return members[:n_members].copy(), sizes[:n_runs].copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _by_node(starts: Ints, members: Nodes, nodes: int) -> tuple[Ints, Nodes]:
     node_starts = np.zeros(nodes + 1, np.int64)
     for member in members:
@@ -108,7 +109,7 @@ def shares(buckets: Buckets, count: int) -> list[Nodes]:
     return [met[turn[labels] == share] for share in range(count)]
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def find(parents: Nodes, node: int) -> int:
     """The least node of the set that `node` belongs to; halves the path on the way."""
     while parents[node] != node:
@@ -117,7 +118,7 @@ def find(parents: Nodes, node: int) -> int:
     return node
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def unite(parents: Nodes, first: int, second: int) -> None:
     """Make one set of two."""
     first, second = find(parents, first), find(parents, second)
@@ -127,7 +128,7 @@ def unite(parents: Nodes, first: int, second: int) -> None:
         parents[first] = second
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _linked(starts: Ints, members: Nodes, nodes: int) -> Nodes:
     """i32[nodes]: the least node that each is linked with through buckets."""
     parents = np.arange(nodes).astype(np.int32)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from stages.kernels.jit import kernel
 
 SPACED = np.uint8(1)
 """Part of a word that runs on to the next character of another kind."""
@@ -21,7 +22,7 @@ Kinds = NDArray[np.uint8]
 """The bits above for each code point, shape (0x110000,): `stages._words.character_kinds`."""
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def character(data: Bytes, at: int, end: int) -> tuple[np.int64, int]:
     """Code point at a byte, and where the next one starts; U+FFFD for what is no UTF-8."""
     first = np.int64(data[at])
@@ -40,7 +41,7 @@ def character(data: Bytes, at: int, end: int) -> tuple[np.int64, int]:
     return (point if point < 0x110000 else np.int64(0xFFFD)), at + width
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def mixed(value: np.uint64) -> np.uint64:
     """A 64-bit hash spread over all its bits, as in SplitMix64."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -48,7 +49,7 @@ def mixed(value: np.uint64) -> np.uint64:
     return value ^ (value >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def hashed(data: Bytes, start: int, end: int) -> np.uint64:
     """64-bit hash of some bytes (FNV-1a, mixed)."""
     value = np.uint64(0xCBF29CE484222325)
@@ -57,7 +58,7 @@ def hashed(data: Bytes, start: int, end: int) -> np.uint64:
     return np.uint64(mixed(value))
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def next_word(data: Bytes, at: int, end: int, kinds: Kinds) -> tuple[int, int, int]:
     """Start, end and characters of the next word; its start is `end` where there is none."""
     while at < end:
@@ -78,7 +79,7 @@ def next_word(data: Bytes, at: int, end: int, kinds: Kinds) -> tuple[int, int, i
     return end, end, 0
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def count_words(offsets: Offsets, data: Bytes, kinds: Kinds) -> NDArray[np.int64]:
     """Words of each text, shape (n,)."""
     counts = np.zeros(len(offsets) - 1, dtype=np.int64)

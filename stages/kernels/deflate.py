@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stages.kernels.deflate_blocks import (
@@ -30,6 +29,7 @@ from stages.kernels.deflate_blocks import (
     end_block,
 )
 from stages.kernels.deflate_trees import DISTANCE_CODES, LITERAL_CODES, Ints, Trees, new_trees
+from stages.kernels.jit import kernel
 
 GZIP_BYTES = 18
 """Header and trailer of a gzip member without a file name."""
@@ -96,7 +96,7 @@ class Tables(NamedTuple):
     trees: Trees
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def new_tables(n_bytes: int) -> Tables:
     """Memory for texts of up to `n_bytes`."""
     return Tables(
@@ -109,7 +109,7 @@ def new_tables(n_bytes: int) -> Tables:
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def new_parse(tables: Tables) -> Parse:
     """The start of a parse."""
     tables.literals[:] = 0
@@ -117,14 +117,14 @@ def new_parse(tables: Tables) -> Parse:
     return Parse(0, LEAST_MATCH - 1, 0, False, 0, 0, 0, 0, 0, 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def hash_at(data: Bytes, at: int) -> np.int64:
     """Zlib's hash of three bytes; equal hashes and first two bytes mean equal third ones."""
     first, second, third = np.int64(data[at]), np.int64(data[at + 1]), np.int64(data[at + 2])
     return ((first << 10) ^ (second << 5) ^ third) & (HASHES - 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def link(data: Bytes, start: int, end: int, tables: Tables) -> None:
     """Chain the strings of three bytes from `start` on to earlier ones with the same hash.
 
@@ -137,7 +137,7 @@ def link(data: Bytes, start: int, end: int, tables: Tables) -> None:
         head[place] = at
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def unlink(data: Bytes, start: int, end: int, tables: Tables) -> None:
     """Undo `link`: `head` is as before; `chain` keeps what it has."""
     head, chain = tables.head, tables.chain
@@ -145,7 +145,7 @@ def unlink(data: Bytes, start: int, end: int, tables: Tables) -> None:
         head[hash_at(data, at)] = chain[at]
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def common_length(data: Bytes, here: int, there: int, most: int) -> int:
     """How many bytes are equal from two positions on, at most `most`."""
     n = 0
@@ -154,7 +154,7 @@ def common_length(data: Bytes, here: int, there: int, most: int) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def longest_match(
     data: Bytes, here: int, most: int, best: int, candidate: int, limit: int, chain: Places
 ) -> tuple[int, int]:
@@ -179,7 +179,7 @@ def longest_match(
     return best, match
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _bits_after(parse: Parse, at: int, tables: Tables) -> int:
     """All bits up to the end of the current block, at position `at`."""
     stored = at - parse.block if parse.block >= parse.base else -1
@@ -189,7 +189,7 @@ def _bits_after(parse: Parse, at: int, tables: Tables) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _next_block(parse: Parse, at: int, tables: Tables) -> Parse:
     """The parse after the end of a block at position `at`."""
     bits = _bits_after(parse, at, tables)
@@ -199,7 +199,7 @@ def _next_block(parse: Parse, at: int, tables: Tables) -> Parse:
     return Parse(start, length, match, pending, base, at, 0, 0, 0, bits)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> Parse:
     """Parse on, to the first step that starts at `stop` or later.
 
@@ -255,7 +255,7 @@ def advance(parse: Parse, data: Bytes, end: int, stop: int, tables: Tables) -> P
     return Parse(start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def finish(parse: Parse, data: Bytes, end: int, tables: Tables) -> int:
     """Bytes of the whole gzip member; `parse` stands at the end of the data."""
     start, length, match, pending, base, block, symbols, fixed_bits, extra_bits, bits = parse
@@ -266,7 +266,7 @@ def finish(parse: Parse, data: Bytes, end: int, tables: Tables) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def gzip_size(data: Bytes) -> int:
     """`len(gzip.compress(data, 9))` for the bytes of an array of shape (n,)."""
     own, end = data.copy(), len(data)  # may be written, as elsewhere: another type to Numba

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stages.kernels.deflate_trees import DISTANCE_CODES, END_BLOCK, Ints, Trees, dynamic_bits
+from stages.kernels.jit import kernel
 
 LEAST_MATCH, MOST_MATCH = 3, 258
 WINDOW = 1 << 15
@@ -26,14 +26,14 @@ _DISTANCE_EXTRA = np.array([max(0, code // 2 - 1) for code in range(DISTANCE_COD
 _DISTANCE_CODE = _code_of(list(_DISTANCE_EXTRA), 1, WINDOW + 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def count_literal(byte: int, literals: Ints) -> int:
     """Count a literal; its bits with the fixed codes."""
     literals[byte] += 1
     return 8 if byte < 144 else 9
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def count_match(length: int, distance: int, literals: Ints, distances: Ints) -> tuple[int, int]:
     """Count a match; its bits with the fixed codes, and its extra bits."""
     length_code = _LENGTH_CODE[length]
@@ -44,7 +44,7 @@ def count_match(length: int, distance: int, literals: Ints, distances: Ints) -> 
     return fixed, _LENGTH_EXTRA[length_code] + _DISTANCE_EXTRA[distance_code]
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def end_block(
     literals: Ints,
     distances: Ints,

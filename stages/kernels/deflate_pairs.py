@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from stages.kernels.deflate import (
     BLOCK_SYMBOLS,
@@ -43,6 +42,7 @@ from stages.kernels.deflate_blocks import (
     end_block,
 )
 from stages.kernels.deflate_trees import Ints
+from stages.kernels.jit import kernel
 
 
 class Targets(NamedTuple):
@@ -67,7 +67,7 @@ class Targets(NamedTuple):
     crowds: Ints
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def new_targets(data: Bytes, offsets: Ints) -> Targets:
     """Targets whose sizes are still to be found, by `prepare_target`."""
     n_bytes, n = len(data), len(offsets) - 1
@@ -82,7 +82,7 @@ def new_targets(data: Bytes, offsets: Ints) -> Targets:
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _crowd(end: int, tables: Tables) -> int:
     """The most positions of linked data that are on one chain."""
     chain, places = tables.chain, tables.places
@@ -93,7 +93,7 @@ def _crowd(end: int, tables: Tables) -> int:
     return most + 1  # the position 0 is on a chain, but not linked to
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def prepare_target(targets: Targets, which: int, tables: Tables) -> None:
     """Find a target's size and its matches within itself; `tables` must have room for it."""
     low, high = targets.offsets[which], targets.offsets[which + 1]
@@ -108,7 +108,7 @@ def prepare_target(targets: Targets, which: int, tables: Tables) -> None:
     unlink(data, 0, n, tables)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _prepare_position(targets: Targets, low: int, data: Bytes, at: int, tables: Tables) -> None:
     targets.hashes[low + at] = hash_at(data, at)
     # `chain` ends in 0 whether or not the position 0 is on it, so that one is tried last.
@@ -124,7 +124,7 @@ def _prepare_position(targets: Targets, low: int, data: Bytes, at: int, tables: 
     targets.matches[low + at] = match
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _common_ending(data: Bytes, end: int, tables: Tables) -> int:
     """The longest ending of linked data that it also has elsewhere, at most MOST_MATCH bytes."""
     longest = LEAST_MATCH - 1
@@ -138,7 +138,7 @@ def _common_ending(data: Bytes, end: int, tables: Tables) -> int:
     return longest
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def pair_sizes(
     data: Bytes, end: int, targets: Targets, chosen: Ints, sizes: Ints, tables: Tables
 ) -> int:
@@ -173,7 +173,7 @@ def pair_sizes(
     return alone
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _is_plain(parse: Parse, both: int, crowd: int) -> bool:
     """Whether none of zlib's limits can come into play; two strings lie across the border."""
     symbols = parse.symbols + both - parse.start + 1
@@ -185,7 +185,7 @@ def _is_plain(parse: Parse, both: int, crowd: int) -> bool:
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _any_size(parse: Parse, data: Bytes, end: int, both: int, tables: Tables) -> int:
     """The size of `both` bytes, of which the source has `end`, by zlib's parse as it is."""
     first = max(0, end - LEAST_MATCH + 1)
@@ -195,7 +195,7 @@ def _any_size(parse: Parse, data: Bytes, end: int, both: int, tables: Tables) ->
     return size
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _plain_size(
     parse: Parse, data: Bytes, end: int, both: int, targets: Targets, low: int, tables: Tables
 ) -> int:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from stages.kernels.jit import kernel
 
 END_BLOCK = 256
 LITERAL_CODES = 286
@@ -40,7 +41,7 @@ class Trees(NamedTuple):
     per_length: Ints
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def new_trees() -> Trees:
     """Memory for the trees of one thread."""
     n = LITERAL_CODES + 2
@@ -66,7 +67,7 @@ _NONE = 1 << 62
 """Fills the lowest level of the heap up: more than any node."""
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _sink(heap: Ints, lowest: int, top: int, node: int) -> None:
     """Put a node into the heap, from `top` down.
 
@@ -85,7 +86,7 @@ def _sink(heap: Ints, lowest: int, top: int, node: int) -> None:
     heap[at] = node
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _leaves(counts: Ints, heap: Ints) -> tuple[int, int, int]:
     """Fill the heap; how many there are, the last symbol, and how many had to be invented."""
     n, last = 0, -1
@@ -107,7 +108,7 @@ def _leaves(counts: Ints, heap: Ints) -> tuple[int, int, int]:
     return n, last, invented
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _code_lengths(counts: Ints, lengths: Ints, trees: Trees) -> tuple[int, int]:
     """Set `lengths` of the codes; the last symbol that has one, and the bits of all symbols."""
     heap, children, n_codes = trees.heap, trees.children, len(counts)
@@ -154,7 +155,7 @@ def _code_lengths(counts: Ints, lengths: Ints, trees: Trees) -> tuple[int, int]:
     return last, bits
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _shorten(n_joined: int, n_codes: int, most: int, lengths: Ints, trees: Trees) -> None:
     """Cut the codes down to `most` bits by zlib's rule, which is not the optimal one."""
     children, depths, per_length = trees.children, trees.depths, trees.per_length
@@ -187,7 +188,7 @@ def _shorten(n_joined: int, n_codes: int, most: int, lengths: Ints, trees: Trees
             at += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _count_runs(lengths: Ints, last: int, runs: Ints) -> int:
     """Count the symbols that tell the code lengths up to `last`; their extra bits."""
     extra = 0
@@ -216,7 +217,7 @@ def _count_runs(lengths: Ints, last: int, runs: Ints) -> int:
     return extra
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def dynamic_bits(literals: Ints, distances: Ints, trees: Trees) -> int:
     """Bits of a block with codes of its own: the codes, and all symbols without extra bits.
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from stages.kernels.jit import kernel
 
 Graph = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
 """Row i has the neighbours `places[offsets[i]:offsets[i + 1]]`, itself among them, and with them
@@ -67,7 +68,7 @@ def stochastic_greedy(graph: Graph, weights: NDArray[np.float64], n_kept: int, s
     return picks
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _gain(
     offsets: Any, places: Any, similarities: Any, weights: Any, covered: Any, row: int
 ) -> float:
@@ -79,13 +80,13 @@ def _gain(
     return gain
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _cover(offsets: Any, places: Any, similarities: Any, covered: Any, row: int) -> None:
     for edge in range(offsets[row], offsets[row + 1]):
         covered[places[edge]] = max(covered[places[edge]], similarities[edge])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _sink(heap: Any, size: int, gains: Any, at: int) -> None:
     """Restore the heap below `at`: highest gain on top, of equals the row that stands first."""
     row = heap[at]
@@ -103,12 +104,12 @@ def _sink(heap: Any, size: int, gains: Any, at: int) -> None:
     heap[at] = row
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _before(gains: Any, row: int, other: int) -> bool:
     return gains[row] > gains[other] or (gains[row] == gains[other] and row < other)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _lazy_greedy(
     offsets: Any, places: Any, similarities: Any, weights: Any, n_kept: int
 ) -> tuple[Any, Any]:
@@ -136,7 +137,7 @@ def _lazy_greedy(
     return picks, gains[picks]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _stochastic_greedy(
     offsets: Any,
     places: Any,
@@ -166,7 +167,7 @@ def _stochastic_greedy(
     return rows[:n_kept].copy(), gains
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _random(state: Any) -> tuple[Any, Any]:
     """The next state and number of SplitMix64 (Steele, Lea and Flood, 2014)."""
     state = state + np.uint64(0x9E3779B97F4A7C15)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.kernels.jit import kernel
 from stages.kernels.neighbours import Floats, unit
 from stages.kernels.vectors import Places, Vectors
 
@@ -74,7 +74,7 @@ def keep_unlike(vectors: Vectors, order: Places, limit: float, most: int) -> Fil
     return Filtered(kept, alike, cosine, examined)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _exact(first: Floats, second: Floats) -> float:
     total = 0.0
     for i in range(len(first)):
@@ -82,7 +82,7 @@ def _exact(first: Floats, second: Floats) -> float:
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _above(product: float, first: Floats, second: Floats, limit: float) -> bool:
     """Whether two rows are more alike than `limit`, given their product in single precision."""
     if product < limit - _SLACK:
@@ -90,7 +90,7 @@ def _above(product: float, first: Floats, second: Floats, limit: float) -> bool:
     return product > limit + _SLACK or _exact(first, second) > limit + RESOLUTION
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _compare(
     products: Floats,
     rows: Floats,
@@ -109,7 +109,7 @@ def _compare(
                 like[i], near[i] = start + j, _exact(rows[i], known[j])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _sift(
     products: Floats,
     rows: Floats,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.kernels.characters import character, mixed
+from stages.kernels.jit import kernel
 from stages.kernels.words import (
     ALONE,
     LETTER,
@@ -45,13 +45,13 @@ def hashed_ngrams(data: Bytes, offsets: Places, table: Codes, n: int) -> tuple[B
     return out[:used].copy(), first
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _bucket(hashed: np.uint64, n: np.uint64) -> np.uint64:
     # A hash's upper half as a fraction of n: what a division would give, at a tenth of its cost.
     return (hashed >> np.uint64(32)) * n >> np.uint64(32)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _hash_all(
     data: Bytes, offsets: Places, table: Codes, n: np.uint64, out: Buckets, first: Places
 ) -> int:
@@ -86,7 +86,7 @@ def _hash_all(
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def add_counts(
     buckets: Buckets, first: Places, wanted: npt.NDArray[np.bool_], counts: Places
 ) -> None:
@@ -97,7 +97,7 @@ def add_counts(
                 counts[bucket] += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def sums_by_text(
     buckets: Buckets,
     first: Places,
@@ -112,7 +112,7 @@ def sums_by_text(
         sums[text] = total
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def uniforms(data: Bytes, offsets: Places, seed: np.uint64) -> npt.NDArray[np.float64]:
     """A number between 0 and 1, both excluded, for each text, decided by its bytes and the seed."""
     numbers = np.empty(len(offsets) - 1, dtype=np.float64)

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from stages.kernels.jit import kernel
 from stages.kernels.tokens import Hashes, Ints
 
 
@@ -50,7 +51,7 @@ def _pointer(typing_context: Any, address: Any) -> Any:
     return types.CPointer(types.uint64)(types.uint64), generate
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def jaccard(sets: Sets, first: int, second: int) -> float:
     """|A and B| / |A or B| of two sets that are not empty."""
     left, right = _pointer(sets.addresses[first]), _pointer(sets.addresses[second])
@@ -66,7 +67,7 @@ def jaccard(sets: Sets, first: int, second: int) -> float:
     return similarity
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def may_reach(sets: Sets, first: int, second: int, threshold: float) -> bool:
     """False if the sizes of two sets alone keep them below the threshold."""
     first_length, second_length = sets.lengths[first], sets.lengths[second]

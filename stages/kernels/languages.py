@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stages.kernels.characters import Bytes, Offsets
+from stages.kernels.jit import kernel
 
 
 class Automaton(NamedTuple):
@@ -48,7 +48,7 @@ def language_probabilities(texts: tuple[Offsets, Bytes], model: Automaton) -> ND
     return scores
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _scores(
     offsets: Offsets,
     data: Bytes,

@@ -8,9 +8,9 @@ of Massive Datasets, 3.4.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from stages.kernels.jit import kernel
 from stages.kernels.tokens import Hashes, Ints, mix
 
 Words = NDArray[np.uint32]
@@ -24,7 +24,7 @@ def permutations(num_perm: int, seed: int) -> tuple[Words, Words]:
     return (drawn >> np.uint64(32)).astype(np.uint32) | np.uint32(1), drawn.astype(np.uint32)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _draw(seed: np.uint64, count: int) -> Hashes:
     drawn = np.empty(count, np.uint64)
     state = mix(seed)
@@ -44,7 +44,7 @@ def signatures(starts: Ints, hashes: Hashes, factors: Words, summands: Words) ->
     return out[:, :num_perm]
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _sign(starts: Ints, hashes: Hashes, factors: Words, summands: Words, out: Words) -> None:
     least = np.empty(_LANES, np.uint32)
     for row in range(len(starts) - 1):
@@ -59,7 +59,7 @@ def _sign(starts: Ints, hashes: Hashes, factors: Words, summands: Words, out: Wo
             out[row, first : first + _LANES] = least
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def band_hashes(signed: Words, bands: int, rows: int) -> Hashes:
     """u64[bands, n]: a hash of each band of each signature."""
     out = np.empty((bands, len(signed)), np.uint64)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stages.kernels.deflate import Bytes, new_tables
 from stages.kernels.deflate_pairs import Targets, new_targets, pair_sizes, prepare_target
 from stages.kernels.deflate_trees import Ints
+from stages.kernels.jit import kernel
 
 UNIT = 1 << 42
 """What an alignment of 1 is: as whole numbers they add up to the same sum in any order."""
@@ -27,7 +27,7 @@ def aligned(alone: Ints, targets: Ints, both: Ints) -> Ints:
     return rounded
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _longest(offsets: Ints) -> int:
     longest = 0
     for i in range(len(offsets) - 1):
@@ -35,7 +35,7 @@ def _longest(offsets: Ints) -> int:
     return longest
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def prepared(data: Bytes, offsets: Ints) -> Targets:
     """Targets with all that can be known of them before there is a source.
 
@@ -51,7 +51,7 @@ def prepared(data: Bytes, offsets: Ints) -> Targets:
     return targets
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def gzip_sizes(
     data: Bytes, offsets: Ints, targets: Targets, chosen: Ints
 ) -> tuple[Ints, NDArray[np.int64]]:

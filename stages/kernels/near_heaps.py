@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from stages.kernels.jit import kernel
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.int32]
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _leaves_first(s: float, i: int, other_s: float, other_i: int) -> bool:
     return s < other_s or (s == other_s and i > other_i)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _replace_root(index: Any, similarity: Any, s: float, i: int) -> None:
     """Put (s, i) where the root was and let it sink to its place."""
     at, k = 0, len(index)
@@ -41,13 +42,13 @@ def _replace_root(index: Any, similarity: Any, s: float, i: int) -> None:
     similarity[at], index[at] = s, i
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def _see(index: Any, similarity: Any, s: float, place: int, row: int) -> None:
     if place != row and _leaves_first(similarity[0], index[0], s, place):
         _replace_root(index, similarity, s, place)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def offer(product: Any, rows: int, columns: int, index: Any, similarity: Any) -> None:
     """Let the rows of two blocks see each other, or those of one block among themselves.
 
@@ -75,7 +76,7 @@ def offer(product: Any, rows: int, columns: int, index: Any, similarity: Any) ->
 
 
 # Sums may be made in any order, so in vectors: of doubles, which leaves a float as it is.
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def _dot(a: Any, b: Any) -> float:
     total = 0.0
     for d in range(len(a)):
@@ -83,7 +84,7 @@ def _dot(a: Any, b: Any) -> float:
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def squares(x: Any) -> Any:
     """The squared length of each row of `x` [n, d], float64 [n]."""
     found = np.empty(len(x), dtype=np.float64)
@@ -92,7 +93,7 @@ def squares(x: Any) -> Any:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def cosines(x: Any, squared: Any, i: Any, j: Any) -> Any:
     """Cosine of each pair of rows `i` and `j` of `x` [n, d], of which `squared` are the `squares`.
 

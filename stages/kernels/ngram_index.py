@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.kernels.characters import mixed
+from stages.kernels.jit import kernel
 from stages.kernels.words import (
     Bytes,
     Codes,
@@ -56,7 +56,7 @@ class Index(NamedTuple):
     bitmap: Hashes
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def rolling_hashes(hashes: Hashes, length: int, out: Hashes) -> int:
     """Put the hashes of all runs of `length` words into `out`; returns how many there are."""
     n = len(hashes) - length + 1
@@ -129,13 +129,13 @@ def _bitmap(keys: Hashes) -> Hashes:
     return bitmap
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _may_hold(key: np.uint64, bitmap: Hashes, shift: np.uint64) -> bool:
     bit = key >> shift
     return bool(bitmap[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1))
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def find_key(key: np.uint64, keys: Hashes) -> int:
     """The number of a key; -1 if it is none."""
     low, high = 0, len(keys)
@@ -158,7 +158,7 @@ def candidates(data: Bytes, offsets: Places, table: Codes, index: Index) -> npt.
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _scan(
     data: Bytes,
     offsets: Places,

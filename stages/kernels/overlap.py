@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from stages.kernels.jit import kernel
 from stages.kernels.ngram_index import Index, find_key, ngram_hashes, rolling_hashes
 from stages.kernels.words import Places, Words
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _same_word(a: int, b: int, own: Words, theirs: Words) -> bool:
     if own.hashes[a] != theirs.hashes[b]:
         return False
@@ -22,7 +22,7 @@ def _same_word(a: int, b: int, own: Words, theirs: Words) -> bool:
     return np.array_equal(own.codes[at : at + length], theirs.codes[there : there + length])
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _run_length(a: int, b: int, most: int, own: Words, theirs: Words) -> int:
     """How many words are the same from there on."""
     for run in range(most):
@@ -53,7 +53,7 @@ def common_runs(words: Words, index: Index) -> Runs:
     return Runs(*runs[np.lexsort((runs[:, 1], runs[:, 2], runs[:, 0]))].T)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _common_runs(words: Words, index: Index) -> Places:
     theirs = index.words
     rolled = np.empty(len(words.hashes), dtype=np.uint64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stages.kernels.characters import (
@@ -19,6 +18,7 @@ from stages.kernels.characters import (
     hashed,
     next_word,
 )
+from stages.kernels.jit import kernel
 
 WORDS, WORD_CHARS, ALPHABETIC, HASHES, ELLIPSES, LINES, BULLETS, TRAILING, STOP_WORDS = range(9)
 N_COUNTS = 9
@@ -51,7 +51,7 @@ def word_hash(word: str) -> np.uint64:
     return np.uint64(hashed(data, 0, len(data)))
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _counts(
     offsets: Offsets, data: Bytes, kinds: Kinds, stop_words: NDArray[np.uint64]
 ) -> NDArray[np.int64]:
@@ -64,7 +64,7 @@ def _counts(
     return counts
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _count_words(data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]) -> None:
     size, seen = 0, 0
     while at < end:
@@ -80,7 +80,7 @@ def _count_words(data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[n
             size, seen = 0, 0
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _count_lines(data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[np.int64]) -> None:
     """Count lines and symbols.
 
@@ -106,7 +106,7 @@ def _count_lines(data: Bytes, at: int, end: int, kinds: Kinds, counts: NDArray[n
             size, bullet, trails = 0, False, False
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _stop_words(
     data: Bytes, at: int, end: int, kinds: Kinds, stop_words: NDArray[np.uint64]
 ) -> np.int64:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stages.kernels.characters import (
@@ -17,6 +16,7 @@ from stages.kernels.characters import (
     mixed,
     next_word,
 )
+from stages.kernels.jit import kernel
 
 SHORTEST, LONGEST_TOP, LONGEST = 2, 4, 10
 """Of n-grams up to LONGEST_TOP the most frequent one counts, of longer ones all repeated ones."""
@@ -48,7 +48,7 @@ def repeated_shares(
     return shares
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _shares(
     offsets: Offsets,
     data: Bytes,
@@ -70,7 +70,7 @@ def _shares(
     return shares
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _words(data: Bytes, at: int, end: int, kinds: Kinds) -> tuple[Hashes, Counts]:
     """Hash and characters of each word of a text."""
     room = _most_pieces(end - at)
@@ -84,7 +84,7 @@ def _words(data: Bytes, at: int, end: int, kinds: Kinds) -> tuple[Hashes, Counts
         n += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _most_pieces(n_bytes: int) -> int:
     """More words or lines than these a text of so many bytes cannot have.
 
@@ -93,7 +93,7 @@ def _most_pieces(n_bytes: int) -> int:
     return n_bytes // 2 + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _piece_shares(
     data: Bytes, start: int, end: int, kinds: Kinds, least: int, shares: Shares
 ) -> None:
@@ -121,7 +121,7 @@ def _piece_shares(
         shares[0], shares[1] = repeated / n, repeated_size / total
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _next_piece(
     data: Bytes, at: int, end: int, kinds: Kinds, least: int
 ) -> tuple[int, int, int, int]:
@@ -146,7 +146,7 @@ def _next_piece(
     return first, last, size, at
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _earliest(hashes: Hashes) -> Counts:
     """For each hash, the place where it stood first; an open-addressing table."""
     slots = 4
@@ -164,7 +164,7 @@ def _earliest(hashes: Hashes) -> Counts:
     return earliest
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _ngram_shares(hashes: Hashes, sizes: Counts, shares: Shares) -> None:
     """Shares of characters in the most frequent or in repeated n-grams; a word counts once."""
     total = 0
@@ -188,7 +188,7 @@ def _ngram_shares(hashes: Hashes, sizes: Counts, shares: Shares) -> None:
         shares[n - SHORTEST] = covered / total
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _top(earliest: Counts, sizes: Counts, n: int) -> int:
     """Where the most frequent n-gram starts; the longest of equals, then the earliest.
 

@@ -8,8 +8,8 @@ n-grams of a million texts have the same hash with a chance of some 1e-5 in all.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from stages.kernels.jit import kernel
 from stages.kernels.tokens import Bytes, Hashes, Ints, character_hashes, mix, word_hashes
 
 _BASE = np.uint64(0xD6E8FEB86659FD93)
@@ -42,7 +42,7 @@ def shingle_sets(offsets: Ints, data: Bytes, ngram: int, words: bool) -> tuple[I
     return starts, hashes[: starts[-1]]
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _fill(
     offsets: Ints,
     data: Bytes,
@@ -68,7 +68,7 @@ def _fill(
         starts[row + 1] = _drain(table, end, hashes, starts[row])
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _insert_ngrams(tokens: Hashes, count: int, ngram: int, table: Hashes, shift: np.uint64) -> None:
     leading = np.uint64(1)
     for _ in range(ngram):
@@ -84,7 +84,7 @@ def _insert_ngrams(tokens: Hashes, count: int, ngram: int, table: Hashes, shift:
         _insert(table, mix(rolled), shift)
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def _insert(table: Hashes, value: np.uint64, shift: np.uint64) -> None:
     """Put a hash where its leading bits say or, in ascending order, shortly after.
 
@@ -104,7 +104,7 @@ def _insert(table: Hashes, value: np.uint64, shift: np.uint64) -> None:
     table[place] = value
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _drain(table: Hashes, end: int, hashes: Hashes, at: int) -> int:
     """Move a set out of the table, which is left empty; returns where the next one goes."""
     for place in range(end):
@@ -115,7 +115,7 @@ def _drain(table: Hashes, end: int, hashes: Hashes, at: int) -> int:
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def identities(starts: Ints, hashes: Hashes) -> Hashes:
     """u64[n, 2]: 128 bits that are the same for the same set."""
     out = np.zeros((len(starts) - 1, 2), np.uint64)

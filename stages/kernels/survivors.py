@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numba import config, njit
+from numba import config
 from numpy.typing import NDArray
 
 from stages.kernels.buckets import Buckets, Nodes, find, shares, unite
 from stages.kernels.jaccard import Sets, jaccard, may_reach
+from stages.kernels.jit import kernel
 
 Mode = Literal["greedy", "component"]
 Floats = NDArray[np.float64]
@@ -74,7 +75,7 @@ def _outcome(verdict: Verdict) -> tuple[Nodes, Floats]:
     return verdict.kept_for, verdict.similarity
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _greedy(
     nodes: Nodes,
     buckets: Buckets,
@@ -111,7 +112,7 @@ def _greedy(
     return compared
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _component(
     nodes: Nodes,
     buckets: Buckets,
@@ -149,7 +150,7 @@ def _component(
     return compared
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def _joined(parents: Nodes, first: int, second: int) -> bool:
     return first >= 0 and find(parents, first) == find(parents, second)
 
@@ -173,7 +174,7 @@ def among_pairs(blocks: Iterable[Edges], nodes: int, mode: Mode) -> Verdict:
     return Verdict(*_outcome(verdict), told)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _spread(
     i: Nodes, j: Nodes, alike: NDArray[np.float32], kept_for: Nodes, similarity: Floats
 ) -> None:
@@ -185,7 +186,7 @@ def _spread(
             kept_for[node], similarity[node] = i[pair], alike[pair]
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _unite_all(i: Nodes, j: Nodes, parents: Nodes) -> None:
     for pair in range(len(i)):
         unite(parents, i[pair], j[pair])

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 from numpy.typing import NDArray
 
+from stages.kernels.jit import kernel
 from stages.kernels.tokens import Bytes, Ints, space_width
 
 Form = Literal["none", "NFC", "NFKC"]
@@ -57,7 +57,7 @@ def may_lack_nfc(texts: pa.LargeStringArray) -> pa.BooleanArray:
     return pa.array(flags)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _flag(offsets: Ints, data: Bytes, flags: NDArray[np.bool_]) -> None:
     for row in range(len(flags)):
         at, stop = offsets[row], offsets[row + 1]
@@ -67,7 +67,7 @@ def _flag(offsets: Ints, data: Bytes, flags: NDArray[np.bool_]) -> None:
         flags[row] = at < stop
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def _is_inert(data: Bytes, at: int, stop: int) -> bool:
     if at + 2 >= stop:
         return False
@@ -87,7 +87,7 @@ def with_single_spaces(offsets: Ints, data: Bytes) -> tuple[Ints, Bytes]:
     return starts, folded
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _fold(offsets: Ints, data: Bytes, starts: Ints, folded: Bytes) -> None:
     end = 0
     for row in range(len(offsets) - 1):

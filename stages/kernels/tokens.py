@@ -7,8 +7,9 @@ SplitMix64 (Steele, Lea, Flood, 2014), so that sums of hashes may be hashed agai
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from stages.kernels.jit import kernel
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -21,7 +22,7 @@ _FNV_BASIS = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME = np.uint64(0x100000001B3)
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def mix(value: np.uint64) -> np.uint64:
     """SplitMix64's finaliser of value + its increment: a bijection on uint64."""
     value += _GAMMA
@@ -30,7 +31,7 @@ def mix(value: np.uint64) -> np.uint64:
     return value ^ (value >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _wide_space(data: Bytes, at: int, stop: int) -> int:
     """Bytes of the white space character beyond ASCII that starts at `at`; 0 if none does."""
     if at + 1 < stop and data[at] == 0xC2:
@@ -49,7 +50,7 @@ def _wide_space(data: Bytes, at: int, stop: int) -> int:
     return 3 if is_space else 0
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def space_width(data: Bytes, at: int, stop: int) -> int:
     """Bytes of the white space character that starts at `at`; 0 if none does."""
     byte = data[at]
@@ -58,7 +59,7 @@ def space_width(data: Bytes, at: int, stop: int) -> int:
     return 0 if byte < 0xC2 or byte > 0xE3 else _wide_space(data, at, stop)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def word_hashes(data: Bytes, start: int, stop: int, out: Hashes) -> int:
     """FNV-1a of each word of data[start:stop], mixed, into `out`; returns how many."""
     count = 0
@@ -77,7 +78,7 @@ def word_hashes(data: Bytes, start: int, stop: int, out: Hashes) -> int:
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def character_hashes(data: Bytes, start: int, stop: int, out: Hashes) -> int:
     """Mixed code of each character of data[start:stop], into `out`; returns how many.
 

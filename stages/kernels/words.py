@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from stages.kernels.characters import character, mixed
+from stages.kernels.jit import kernel
 
 Bytes = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.uint32]
@@ -93,7 +93,7 @@ class Words(NamedTuple):
     source: Places
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def kind_and_form(code: int, table: Codes) -> tuple[int, int]:
     """The kind of a character, and what it is folded to."""
     if code < _TABLE_SIZE:
@@ -102,13 +102,13 @@ def kind_and_form(code: int, table: Codes) -> tuple[int, int]:
     return (ALONE if code <= _LAST_HAN else PUNCTUATION), code
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def extended(hashed: np.uint64, code: int) -> np.uint64:
     """The running hash of a word with one more character; FNV-1a over code points."""
     return (hashed ^ np.uint64(code)) * _STEP
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def word_hashes(data: Bytes, begin: int, end: int, table: Codes, out: Hashes) -> int:
     """Hash the words of one text into `out`, which must have room; returns how many there are."""
     n, inside, hashed, at = 0, False, _SEED, begin
@@ -160,7 +160,7 @@ def words_of_texts(data: Bytes, begins: Places, ends: Places, table: Codes) -> W
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _split(
     data: Bytes,
     begins: Places,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from stages.kernels.jit import kernel
 from stages.kernels.tokens import Bytes, Hashes, Ints
 
 _PRIME_1 = np.uint64(0x9E3779B185EBCA87)
@@ -21,19 +21,19 @@ def fingerprints(offsets: Ints, data: Bytes) -> Hashes:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _hash_all(offsets: Ints, data: Bytes, out: Hashes) -> None:
     for row in range(len(out)):
         for seed in range(2):
             out[row, seed] = xxh64(data, offsets[row], offsets[row + 1], np.uint64(seed))
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def _rotated(value: np.uint64, bits: int) -> np.uint64:
     return (value << np.uint64(bits)) | (value >> np.uint64(64 - bits))
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def _word(data: Bytes, at: int) -> np.uint64:
     """Eight bytes, little end first."""
     value = np.uint64(0)
@@ -42,19 +42,19 @@ def _word(data: Bytes, at: int) -> np.uint64:
     return value
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def _round(lane: np.uint64, word: np.uint64) -> np.uint64:
     done: np.uint64 = _rotated(lane + word * _PRIME_2, 31) * _PRIME_1
     return done
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def _merged(hashed: np.uint64, lane: np.uint64) -> np.uint64:
     merged: np.uint64 = (hashed ^ _round(np.uint64(0), lane)) * _PRIME_1 + _PRIME_4
     return merged
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def xxh64(data: Bytes, start: int, stop: int, seed: np.uint64) -> np.uint64:
     """XXH64 of data[start:stop]."""
     at = start
@@ -76,7 +76,7 @@ def xxh64(data: Bytes, start: int, stop: int, seed: np.uint64) -> np.uint64:
     return finished
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _finished(data: Bytes, at: int, stop: int, hashed: np.uint64) -> np.uint64:
     while at + 8 <= stop:
         hashed = _rotated(hashed ^ _round(np.uint64(0), _word(data, at)), 27) * _PRIME_1 + _PRIME_4
