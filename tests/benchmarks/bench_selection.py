@@ -144,9 +144,9 @@ def main() -> None:
     parser.add_argument(
         "--methods", nargs="*", default=[], help="words that their names begin with"
     )
-    parser.add_argument("--steps", type=int, default=Schedule.steps)
-    parser.add_argument("--batch", type=int, default=Schedule.batch)
-    parser.add_argument("--every", type=int, default=Schedule.every)
+    parser.add_argument("--steps", type=int, default=Schedule().steps)
+    parser.add_argument("--batch", type=int, default=Schedule().batch)
+    parser.add_argument("--every", type=int, default=Schedule().every)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--device", default="cpu")
     chosen = parser.parse_args()
