@@ -23,7 +23,7 @@ Reads: embedding, and embedding_rejected for two units; texts, for their length 
 Writes: isa_loglik, isa_p and isa_delta of the row, with `max` of the unit that decides and with
     `mean` the means; isa_rank.
 Drops: `not_selected`, `no_embedding`, `not_finite`.
-Cost: some passes of k-means and EM over at most `fit_rows` rows in the process that plans, and one
+Cost: some passes of k-means and EM over at most `fit_rows` rows on the worker that decides, and one
     over all rows; both again for each further seed, as many at a time as there are cores. Some 25
     bytes for each number fitted, for each of these at a time. No model.
 """

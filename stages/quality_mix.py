@@ -163,7 +163,7 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
         _QUOTA: quotas,
         _KEPT: kept,
     }
-    figures = _figures(sketches, usable, sizes_by_name, parts)
+    figures = _figures(sketches, usable, sizes_by_name, parts, config)
     return Decision(pa.table(columns), False, figures, notes)
 
 
@@ -191,17 +191,24 @@ def _parts(sizes: dict[str, int], config: Config) -> tuple[dict[str, int], tuple
 
 
 def _figures(
-    sketches: pa.Table, usable: NDArray[np.bool_], sizes: dict[str, int], parts: dict[str, int]
+    sketches: pa.Table,
+    usable: NDArray[np.bool_],
+    sizes: dict[str, int],
+    parts: dict[str, int],
+    config: Config,
 ) -> dict[str, Any]:
     from stages.kernels.rank_correlation import rank_correlation
 
     scores, lengths = (sketches.column(name).to_numpy()[usable] for name in (_SCORE, _LENGTH))
     largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:_MANY]
-    return {
+    figures = {
         "kept": sum(parts.values()),
         "length_rank_correlation": rank_correlation(scores, lengths),
-        "strata": {name: {"rows": sizes[name], "kept": parts.get(name, 0)} for name in largest},
     }
+    if config.stratify is None:
+        return figures
+    strata = {name: {"rows": sizes[name], "kept": parts.get(name, 0)} for name in largest}
+    return {**figures, "strata": strata}
 
 
 def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
