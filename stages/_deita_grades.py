@@ -15,7 +15,7 @@ from schemas.stage import Context
 from stages._judge_verdicts import Asked, Asking, NoVerdict, Verdict, ask
 
 if TYPE_CHECKING:
-    from stages.deita import Config
+    from stages._deita_config import Config
 
 Turn = tuple[str, str]
 """An instruction and the answer to it."""

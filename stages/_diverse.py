@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stages.diversity import Config
+    from stages._diversity_config import Config
 
 _EDGES = 4_000_000
 """Similarities of neighbours to hold by default: some 150 MB while the graph is made of them. Up to

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stages.isa import Config
+    from stages._isa_config import Config
     from stages.kernels.entropy import Scores
     from stages.kernels.mixture import Mixture
     from stages.kernels.vectors import Places, Vectors

@@ -26,9 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from prompts import deita
 from schemas.batch import Batch, Reject, Row, make_batch
@@ -38,14 +36,13 @@ from schemas.stage import (
     Context,
     DatasetPass,
     Decision,
-    ModelRole,
     Need,
     PassContext,
     Stage,
-    StageConfig,
 )
+from stages._deita_config import Config
 from stages._deita_grades import graded_rows
-from stages._keeping import KEEP, Keep, keeping_notes, n_kept
+from stages._keeping import keeping_notes, n_kept
 from stages._texts import text_columns, texts_of
 from stages._vectors import unusable, vectors_in
 
@@ -55,30 +52,7 @@ if TYPE_CHECKING:
     from stages.kernels.greedy_filter import Filtered
     from stages.kernels.vectors import Places
 
-
-class Config(StageConfig):
-    """Settings of `deita`."""
-
-    model: ModelRole = Field(description="The model that grades; it must give label probabilities.")
-    answer: Literal["chosen", "rejected", "answer"] = Field(
-        "chosen", description="The column with the answer to the last user turn."
-    )
-    keep: Keep | None = Field(
-        None, description=f"{KEEP} If not set, all that are unlike the rows above them."
-    )
-    max_cosine: float = Field(
-        0.9,
-        gt=0,
-        le=1,
-        description="A row more alike than this to one that is kept is dropped; at 1 none is.",
-    )
-    min_label_mass: float = Field(
-        0.01,
-        ge=0,
-        le=1,
-        description="Least probability that the model must give to the six grades together. Below "
-        "it the model was about to say something else, and there is no grade.",
-    )
+__all__ = ["STAGE", "Config"]
 
 
 def run(batch: Batch, config: Config, context: Context) -> Batch:
