@@ -33,6 +33,7 @@ from schemas.errors import InputError
 from schemas.selection import DIVERSITY_GAIN, DIVERSITY_RANK, EMBEDDING, named_column
 from schemas.stage import DatasetPass, Decision, PassContext, Stage
 from stages._diversity_config import Config
+from stages._dropped import dropped
 from stages._keeping import keeping_notes, n_kept
 from stages._texts import text_columns, texts_of
 from stages._vectors import unusable, vectors_in
@@ -156,27 +157,15 @@ def _decided(sketches: pa.Table, here: NDArray[np.int64], choice: Choice | None)
 
 def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     """Keep the rows of a part that were taken, with their place and gain."""
-    import pyarrow.compute as pc
-
     stays = decision.column(DIVERSITY_RANK.name).is_valid()
     kept = decision.filter(stays).select([ROW_ID.name, *(column.name for column in STAGE.writes)])
-    gone = pc.invert(stays)
-    texts = texts_of(batch.table, config.text).filter(gone).to_pylist()
-    verdicts = decision.filter(gone).to_pylist()
-    rejects = [
+    rejects = (
         _not_selected(verdict, text)
         if verdict[_NEAREST] is not None
-        else _unusable(batch.table.slice(place, 1), config, text)
-        for place, verdict, text in zip(_places(gone), verdicts, texts, strict=True)
-    ]
+        else _unusable(row, config, text)
+        for verdict, text, row in dropped(batch.table, decision, stays, config.text)
+    )
     return Batch(kept, tuple(rejects))
-
-
-def _places(mask: pa.ChunkedArray) -> list[int]:
-    import numpy as np
-
-    places: list[int] = np.flatnonzero(mask.to_numpy()).tolist()
-    return places
 
 
 def _not_selected(verdict: Row, text: str) -> Reject:

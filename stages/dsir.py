@@ -37,6 +37,7 @@ from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.selection import DSIR_LOGRATIO, DSIR_RANK
 from schemas.stage import DatasetPass, Decision, Location, PassContext, Records, Stage, StageConfig
+from stages._dropped import dropped
 from stages._given_texts import FileFormat, given_texts, usual_field
 from stages._importance import (
     bucket_log_ratio,
@@ -232,16 +233,11 @@ def _length_bias(sketches: pa.Table, weights: Floats, empty: Mask) -> dict[str, 
 
 def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     """Keep the rows of a part that stand before the limit."""
-    import pyarrow.compute as pc
-
     stays = decision.column(_STAYS)
     kept = decision.filter(stays).select([ROW_ID.name, DSIR_LOGRATIO.name, DSIR_RANK.name])
-    gone = pc.invert(stays)
-    texts = texts_of(batch.table.filter(gone), config.text).to_pylist()
-    rows = decision.filter(gone).to_pylist()
     what = "log importance weight" if config.normalise == "none" else "mean log ratio"
-    rejects = tuple(_reject(row, text, what) for row, text in zip(rows, texts, strict=True))
-    return Batch(kept, rejects)
+    gone = dropped(batch.table, decision, stays, config.text)
+    return Batch(kept, tuple(_reject(verdict, text, what) for verdict, text, _ in gone))
 
 
 def _reject(row: Row, text: str, what: str) -> Reject:

@@ -44,6 +44,7 @@ from schemas.selection import (
     ISA_RANK,
 )
 from schemas.stage import DatasetPass, Decision, PassContext, Stage
+from stages._dropped import dropped
 from stages._isa_config import Config
 from stages._keeping import keeping_notes, n_kept
 from stages._texts import text_columns, texts_of
@@ -138,24 +139,19 @@ def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     stays = pc.less_equal(decision.column(ISA_RANK.name), decision.column(_N_KEPT))
     stays = pc.fill_null(stays, False)
     kept = decision.filter(stays).select([ROW_ID.name, *(column.name for column in STAGE.writes)])
-    gone = pc.invert(stays)
-    texts = texts_of(batch.table, config.text).filter(gone).to_pylist()
-    verdicts = decision.filter(gone).to_pylist()
-    embeddings = batch.table.select([ROW_ID.name, *(c.name for c in _embeddings(config))])
-    rejects = [
-        unusable(embeddings.slice(place, 1).to_pylist()[0], _embeddings(config), text)
+    rejects = (
+        _unusable(row, config, text)
         if verdict[ISA_RANK.name] is None
         else _not_selected(verdict, text)
-        for place, verdict, text in zip(_places(gone), verdicts, texts, strict=True)
-    ]
+        for verdict, text, row in dropped(batch.table, decision, stays, config.text)
+    )
     return Batch(kept, tuple(rejects))
 
 
-def _places(mask: pa.ChunkedArray) -> list[int]:
-    import numpy as np
-
-    places: list[int] = np.flatnonzero(mask.to_numpy()).tolist()
-    return places
+def _unusable(one: pa.Table, config: Config, text: str) -> Reject:
+    columns = _embeddings(config)
+    row: Row = one.select([ROW_ID.name, *(column.name for column in columns)]).to_pylist()[0]
+    return unusable(row, columns, text)
 
 
 def _not_selected(verdict: Row, text: str) -> Reject:

@@ -38,6 +38,7 @@ from schemas.selection import ZIPFIT_NORMALISED, ZIPFIT_RANK, ZIPFIT_SCORE
 from schemas.stage import DatasetPass, Decision, Given, PassContext, Records, Stage
 from stages import _elimination as elimination
 from stages._compression import Aligner, aligner, over_texts, sum_of_best
+from stages._dropped import dropped
 from stages._elimination import TOTAL, WATCHED
 from stages._texts import text_columns, texts_of
 from stages._zipfit_choice import KEPT, LIMIT, SEEN, choose, choose_survivors
@@ -126,14 +127,10 @@ def decide(sketches: pa.Table, config: Config, context: PassContext) -> Decision
 
 def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     """Keep the chosen rows of a part, with score and rank."""
-    import pyarrow.compute as pc
-
     kept = decision.column(KEPT)
     columns = [ROW_ID.name, *(column.name for column in _fitted(config).writes)]
-    gone = pc.invert(kept)
-    texts = texts_of(batch.table, config.text).filter(gone.combine_chunks()).to_pylist()
-    verdicts = decision.filter(gone).to_pylist()
-    rejects = (_reject(row, text, config) for row, text in zip(verdicts, texts, strict=True))
+    gone = dropped(batch.table, decision, kept, config.text)
+    rejects = (_reject(verdict, text, config) for verdict, text, _ in gone)
     return Batch(decision.filter(kept).select(columns), tuple(rejects))
 
 
