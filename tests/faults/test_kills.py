@@ -43,12 +43,12 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 Files = dict[str, bytes]
 
 
-def written(folder: Path) -> Path:
+def written(folder: Path, model: str = "echo") -> Path:
     """The recipe, with a file that it needs beside it."""
     targets = ({"text": f"Which bird counts to {n * n}, and why?"} for n in range(30))
     (folder / "target.jsonl").write_text("\n".join(map(json.dumps, targets)))
     path = folder / "kills.yaml"
-    path.write_text(RECIPE)
+    path.write_text(RECIPE.replace("model: echo", f"model: {model}"))
     return path
 
 
@@ -137,11 +137,11 @@ def test_ctrl_c_at_any_point_ends_in_order(recipe: Path, tmp_path: Path, delay_s
 def test_ctrl_c_twice_stops_at_once_and_leaves_no_process(tmp_path: Path) -> None:
     """The answers in hand would take a minute."""
     (tmp_path / "slow.yaml").write_text("pace: {tokens_per_s: 1, max_num_seqs: 4}")
-    recipe = tmp_path / "kills.yaml"
-    recipe.write_text(RECIPE.replace("model: echo", "model: slow.yaml"))
+    recipe = written(tmp_path, "slow.yaml")
     out = tmp_path / "out"
     with running(recipe, out) as process:
         while not workers_of(process):
+            assert process.poll() is None, said(out)
             time.sleep(0.05)
         time.sleep(3)  # until the engine is at work
         family = family_of(process)
