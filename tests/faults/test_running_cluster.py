@@ -190,12 +190,12 @@ def test_what_a_worker_cannot_unpickle_is_an_error_and_no_death(
     plain: Cluster, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()
-    (tmp_path / "here" / "only_here.py").write_text("class Decision: pass\n")
+    (tmp_path / "here" / "only_here.py").write_text("class Settings: pass\n")
     monkeypatch.syspath_prepend(tmp_path / "here")
-    decision = importlib.import_module("only_here").Decision()
+    settings = importlib.import_module("only_here").Settings()
     plain.add_worker()
     with joined(plain.address, tmp_path, told) as executor:
-        executor.submit(dataclasses.replace(task(tmp_path), decision=decision))
+        executor.submit(dataclasses.replace(task(tmp_path), config=settings))
         outcome = outcome_of(executor)
         assert isinstance(outcome.error, ModuleNotFoundError)
         assert not outcome.died
