@@ -44,9 +44,10 @@ def ranks(family: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def committed(out: Path) -> int:
-    """Parts committed so far; packed ones count as they did."""
+    """Parts that an engine worked on, committed so far; packed ones count as they did."""
     packed = sum(1 for _ in out.glob("work/*/index"))
-    return 3 * packed + len(list(out.glob("work/*/**/*.part")))
+    parts = [path.parent.name for path in out.glob("work/*/**/*.part")]
+    return 3 * packed + sum(not name.startswith(("sketches", "decisions")) for name in parts)
 
 
 def wait_for(out: Path, parts: int, process: object) -> list[psutil.Process]:
