@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.engines.devices import host_cores
 from pipeline.runtime.contract import check_survivors, project, settle
-from pipeline.runtime.rounds import Verdict, mark_of, marked, record
+from pipeline.runtime.rounds import Verdict, mark_of, marked, record, recorded
 from pipeline.runtime.store import StepFolder
 from pipeline.runtime.surroundings import StepSurroundings
 from pipeline.runtime.task import PartTask
@@ -34,6 +34,9 @@ def sketch(task: PartTask, stage: Stage[Any]) -> None:
 
 def decide(task: PartTask, stage: Stage[Any]) -> Verdict:
     """Decide on the sketches of all parts and commit that, part by part."""
+    earlier = recorded(task.folder)
+    if earlier is not None and earlier.turn == task.turn:
+        return earlier  # its worker died before it could say so, and the sketches are gone
     sketches = [task.folder.sketches(task.turn).read_rows(part) for part in task.parts]
     with _all_cores():
         decision = _decision(task, stage, sketches)

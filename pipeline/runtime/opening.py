@@ -57,8 +57,8 @@ def open_step(step: KeyedStep, parent: StepFolder | None, parts: int, plan: Plan
     sizes = _source_sizes(step, set(done), plan) if parent is None else []
     parts = len(sizes) if parent is None else parts
     found = _dataset_pass(step, parent, parts)
-    if found.stage != "final" and step.step.stage.dataset_pass:
-        forget(folder)  # what another decision was applied to
+    if step.step.stage.dataset_pass and found.stage != "final":
+        forget(folder, found)
         done = {}
     return Opening(
         parts=parts,

@@ -101,18 +101,26 @@ def find_pass(folder: StepFolder, rows: StepFolder, parts: int) -> Pass:
     return Pass(decided, sketched)
 
 
-def forget(folder: StepFolder) -> None:
-    """Delete the decision and what it was applied to."""
-    folder.folder.delete([_FILE])
+def forget(folder: StepFolder, found: Pass) -> None:
+    """Before there is a decision: delete one that no longer holds, and what it was applied to."""
+    if found.decided is None:
+        folder.folder.delete([_FILE])
     for part in folder.parts_there():
         folder.discard(part)
 
 
-def _decided(folder: StepFolder, sums: Sequence[str | None]) -> Verdict | None:
+def recorded(folder: StepFolder) -> Verdict | None:
+    """The last round that was declared decided."""
     value = read_folder_json(folder.folder, _FILE)
     if value is None or value.pop("key", None) != folder.key:
         return None
-    verdict = Verdict(**value)
+    return Verdict(**value)
+
+
+def _decided(folder: StepFolder, sums: Sequence[str | None]) -> Verdict | None:
+    verdict = recorded(folder)
+    if verdict is None:
+        return None
     rows = folder.decisions(verdict.turn)
     return verdict if all(_holds(rows, *pair) for pair in enumerate(sums)) else None
 

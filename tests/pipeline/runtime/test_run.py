@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.folders import LocalFolder
 from pipeline.recipe.plan import Plan, Step
-from pipeline.runtime.executors import InlineExecutor
+from pipeline.runtime.executors import InlineExecutor, Outcome
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.listener import Listener
 from pipeline.runtime.reports import PartReport, StepReport
@@ -281,6 +281,27 @@ def test_a_dataset_pass_that_was_stopped_goes_on_where_it_was(
     assert {(row["source"], row["size"]) for row in rows_of(steps[1])} == {("s0", 3), ("s2", 3)}
     assert sum(SKETCHED) == 30, "no part is sketched twice in a round"
     assert TURNS == [0, 1, 2], "nothing is decided twice"
+
+
+def test_a_worker_that_dies_after_its_decision_costs_nothing(
+    tmp_path: Path, names: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sketches are gone by then."""
+    died: list[str] = []
+
+    class Dying(InlineExecutor):
+        def wait(self, timeout_s: float) -> Outcome | None:
+            outcome = super().wait(timeout_s)
+            if outcome and outcome.task.phase == "decide" and len(died) < 1:
+                died.append(outcome.task.id)
+                return Outcome(outcome.task, died=True)
+            return outcome
+
+    monkeypatch.setitem(globals(), "InlineExecutor", Dying)
+    _, steps = run(tmp_path, *LISTING)
+    assert died == ["listed/decide/0"]
+    assert TURNS == [0, 1, 2], "nothing is decided twice"
+    assert {row["source"] for row in rows_of(steps[1])} == {"s0", "s2"}
 
 
 def test_a_decision_on_rows_that_changed_is_made_again(tmp_path: Path, names: Path) -> None:
