@@ -33,7 +33,9 @@ def languages_of(
     from stages.kernels.texts import buffers_of
 
     start = pc.utf8_slice_codeunits(texts, 0, max_chars)
-    start = pc.if_else(pc.utf8_is_upper(start), pc.utf8_lower(start), start)
+    # As Python sees capitals: Arrow takes some signs that Python calls lower-case for neither.
+    lowered = (text.lower() if text.isupper() else text for text in start.to_pylist())
+    start = pa.array(lowered, type=pa.large_string())
     # Arrow keeps composed characters as they are where there is nothing to do; no copy then.
     start = pc.utf8_normalize(start, "NFC").cast(pa.large_string())
     probabilities = language_probabilities(buffers_of(start), _automaton())
