@@ -244,10 +244,42 @@ class ExportEntry(BaseModel):
         return dict(self.model_extra or {})
 
 
+class Splits(_Strict):
+    """Which shares of the prompts are held out. All rows of a prompt are in the same split."""
+
+    validation: float = Field(0.0, ge=0, lt=1, description="Share of the prompts, about.")
+    test: float = Field(0.0, ge=0, lt=1, description="Share of the prompts, about.")
+
+    @model_validator(mode="after")
+    def _leaves_something(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError("`validation` and `test` together leave nothing to train on")
+        return self
+
+
+class GateRule(_Strict):
+    """Bounds of one figure, absolute or relative to the last release."""
+
+    figure: str = Field(
+        min_length=1, description="Name of a figure, as a dataset's `manifest.json` lists them."
+    )
+    min: float | None = Field(None, description="Least value.")
+    max: float | None = Field(None, description="Greatest value.")
+    max_drop: float | None = Field(
+        None, ge=0, description="By what share it may be below the last release's, e.g. 0.1."
+    )
+    max_rise: float | None = Field(
+        None, ge=0, description="By what share it may be above the last release's."
+    )
+
+
 class Gates(_Strict):
     """What must hold before a dataset is written; otherwise exit code 3 and no dataset."""
 
     min_rows: int = Field(1, ge=1, description="Least number of rows in every exported config.")
+    rules: list[GateRule] = Field(
+        default_factory=list, description="Bounds of figures; a figure that cannot be had fails."
+    )
 
 
 class Limits(_Strict):
@@ -292,6 +324,7 @@ class Recipe(_Strict):
     )
     stages: list[StageEntry] = Field(min_length=1, description="Steps, first to last.")
     export: list[ExportEntry] = Field(min_length=1, description="Dataset configs to write.")
+    splits: Splits = Field(default_factory=Splits, description="Prompts to hold out.")
     gates: Gates = Field(default_factory=Gates, description="Quality gates.")
     limits: Limits = Field(default_factory=Limits, description="Tolerated losses.")
     card: Card = Field(default_factory=Card, description="Facts for the dataset card.")

@@ -101,8 +101,8 @@ class RunFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigFacts:
-    """One dataset config as written.
+class SplitFacts:
+    """One split of a config as written.
 
     Attributes:
         num_bytes: size of the rows before compression.
@@ -111,11 +111,30 @@ class ConfigFacts:
     """
 
     name: str
-    columns: tuple[Column, ...]
     rows: int
     num_bytes: int
     download_size: int
     n_desirable: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFacts:
+    """One dataset config as written."""
+
+    name: str
+    columns: tuple[Column, ...]
+    splits: tuple[SplitFacts, ...]
+
+    @property
+    def rows(self) -> int:
+        """Of all splits."""
+        return sum(split.rows for split in self.splits)
+
+    @property
+    def n_desirable(self) -> int | None:
+        """Rows with label true, of all splits; None where rows have no label."""
+        known = [split.n_desirable for split in self.splits if split.n_desirable is not None]
+        return sum(known) if known else None
 
 
 def render_card(run: RunFacts, configs: Sequence[ConfigFacts]) -> str:
@@ -150,10 +169,13 @@ def front_matter(run: RunFacts, configs: Sequence[ConfigFacts]) -> dict[str, Any
         "tags": list(dict.fromkeys([*own, *run.tags])),
         "configs": [
             {
-                "config_name": name,
-                "data_files": [{"split": "train", "path": f"{name}/train-*.parquet"}],
+                "config_name": config.name,
+                "data_files": [
+                    {"split": split.name, "path": f"{config.name}/{split.name}-*.parquet"}
+                    for split in config.splits
+                ],
             }
-            for name in names
+            for config in configs
         ],
         "dataset_info": [_dataset_info(config) for config in configs],
     }
@@ -167,9 +189,12 @@ def _dataset_info(config: ConfigFacts) -> dict[str, Any]:
     return {
         "config_name": config.name,
         "features": [{"name": c.name, **_feature(c.type)} for c in config.columns],
-        "splits": [{"name": "train", "num_bytes": config.num_bytes, "num_examples": config.rows}],
-        "download_size": config.download_size,
-        "dataset_size": config.num_bytes,
+        "splits": [
+            {"name": split.name, "num_bytes": split.num_bytes, "num_examples": split.rows}
+            for split in config.splits
+        ],
+        "download_size": sum(split.download_size for split in config.splits),
+        "dataset_size": sum(split.num_bytes for split in config.splits),
     }
 
 
@@ -184,11 +209,18 @@ def _feature(kind: Type) -> dict[str, Any]:
 
 
 def _intro(run: RunFacts, configs: Sequence[ConfigFacts]) -> str:
-    listed = "\n".join(f"- `{config.name}`: {config.rows:,} rows" for config in configs)
+    listed = "\n".join(f"- `{config.name}`: {_rows(config)}" for config in configs)
     licence = (
         f"Licence: {run.license}." if run.license else f"No licence is stated. {_whose_terms(run)}"
     )
     return f"# {run.pretty_name or run.name}\n\n{_made(run)}\n\n{listed}\n\n{licence}"
+
+
+def _rows(config: ConfigFacts) -> str:
+    if len(config.splits) == 1:
+        return f"{config.rows:,} rows"
+    listed = ", ".join(f"{split.name} {split.rows:,}" for split in config.splits)
+    return f"{config.rows:,} rows ({listed}; no prompt is in two of them)"
 
 
 def _is_given(run: RunFacts) -> bool:

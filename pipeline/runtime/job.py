@@ -10,14 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pipeline.dataset.write import refuse_foreign
+from pipeline.dataset.read import DatasetFolder
+from pipeline.dataset.write import Release, refuse_foreign
 from pipeline.engines.base import ModelSpec
 from pipeline.files import read_json, write_json
 from pipeline.folders import Folder
 from pipeline.recipe.plan import Plan
 from pipeline.runtime.clusters import open_executor
 from pipeline.runtime.executors import Executor
+from pipeline.runtime.figures import collect_figures
 from pipeline.runtime.garbage import relax_collector
+from pipeline.runtime.gates import check_gates
 from pipeline.runtime.interrupt import StopSwitch
 from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models, work_folder
 from pipeline.runtime.lock import output_folder, own_work
@@ -30,7 +33,7 @@ from pipeline.runtime.run import Runner, describe
 from pipeline.runtime.shapes import shapes_of
 from pipeline.runtime.summary import StepLine, Summary
 from pipeline.runtime.survey import survey_fleet
-from schemas.errors import GateFailed, InputError, Interrupted
+from schemas.errors import InputError, Interrupted
 
 Resume = Literal["always", "if_possible", "never"]
 
@@ -38,7 +41,14 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 def run_job(
-    plan: Plan, out: Path, resume: Resume, progress: Progress, *, overwrite: bool = False
+    plan: Plan,
+    out: Path,
+    resume: Resume,
+    progress: Progress,
+    *,
+    overwrite: bool = False,
+    last: DatasetFolder | None = None,
+    number: int | None = None,
 ) -> Summary:
     """Run a plan into `out` and write the dataset.
 
@@ -48,6 +58,8 @@ def run_job(
         resume: whether work that is there must, may or must not be used.
         progress: hears how it goes.
         overwrite: with `never`, throw that work away.
+        last: the release to which this run adds.
+        number: of the release that it makes; None if it makes none.
 
     Raises:
         InputError: the folder, a file or a model cannot be used, or the disk is full.
@@ -66,8 +78,10 @@ def run_job(
         _prepare(steps, out, resume, overwrite)
         _record_run(plan, steps, out)
         _work(plan, specs, steps, work, progress)
-        _check_gates(plan, steps)
-        rows = publish_dataset(plan, steps, out)
+        figures = collect_figures(steps)
+        check_gates(plan.recipe.gates, figures)
+        release = Release(plan.recipe.splits, figures, last, number)
+        rows = publish_dataset(plan, steps, out, release)
     return Summary(plan.recipe.name, _lines(steps, progress), time.monotonic() - started, out, rows)
 
 
@@ -168,18 +182,6 @@ def _work(
         raise Interrupted(
             "stopped at once; finished parts are kept, run the same command again to go on"
         ) from None
-
-
-def _check_gates(plan: Plan, steps: Iterable[KeyedStep]) -> None:
-    least = plan.recipe.gates.min_rows
-    for step in steps:
-        report = step.folder.report()
-        if step.is_export and report is not None and report.rows_out < least:
-            raise GateFailed(
-                f"gate min_rows: export `{step.step.name}` has {report.rows_out} rows, the recipe "
-                f"asks for at least {least}. No dataset was written. See the reasons with "
-                "`prefmill status DIR --rejects`; raise the rows of the source, or lower the gate."
-            )
 
 
 def _lines(steps: Iterable[KeyedStep], progress: Progress) -> tuple[StepLine, ...]:

@@ -46,6 +46,11 @@ class KeyedStep:
     given: Mapping[str, Given]
     is_export: bool = False
 
+    @property
+    def config_name(self) -> str:
+        """The dataset config that an export makes."""
+        return self.step.stage.name.removeprefix("export_")
+
 
 def resolve_models(plan: Plan) -> dict[str, ModelSpec]:
     """Each model that some step uses: its engine, files and fingerprint.

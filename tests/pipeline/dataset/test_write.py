@@ -11,13 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dataset import write as dataset
+from pipeline.dataset import shards as dataset
 from pipeline.dataset.card import RunFacts
-from pipeline.dataset.write import ConfigRows, is_current, row_groups, write_dataset
+from pipeline.dataset.read import open_dataset
+from pipeline.dataset.shards import row_groups
+from pipeline.dataset.write import ConfigRows, Release, is_current, write_dataset
 from pipeline.files import file_digest, read_json
+from schemas.arrow import arrow_schema
 from schemas.columns import SOURCE, Column
 from schemas.errors import ContractError, InputError
-from schemas.layouts import LABEL, ORDER
+from schemas.layouts import LABEL, ORDER, PROMPT
+from schemas.recipe import Splits
 from schemas.types import INT
 
 NUMBER = Column("number", INT, "a number")
@@ -37,7 +41,7 @@ def table(start: int, stop: int) -> pa.Table:
 
 
 def write(out: Path, *tables: pa.Table) -> Path:
-    return write_dataset(out, {"dpo": ConfigRows((NUMBER, SOURCE), tables)}, RUN)
+    return write_dataset(out, {"dpo": ConfigRows((NUMBER, SOURCE), lambda: tables)}, RUN)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -66,7 +70,8 @@ def test_the_manifest_can_be_checked_against_the_files(tmp_path: Path) -> None:
     folder = write(tmp_path, table(0, 3))
     manifest = read_json(folder / "manifest.json")
     assert manifest is not None
-    assert manifest["configs"] == {"dpo": {"rows": 3, "columns": ["row_id", "number", "source"]}}
+    columns = ["row_id", "number", "source"]
+    assert manifest["configs"] == {"dpo": {"rows": 3, "columns": columns, "splits": {"train": 3}}}
     assert manifest["run"]["recipe"] == "name: test"
     assert set(manifest["files"]) == set(contents(folder)) - {"manifest.json"}
     for name, facts in manifest["files"].items():
@@ -107,7 +112,7 @@ def test_order_sorts_the_rows_and_is_gone(tmp_path: Path) -> None:
             "order": pa.array([5, 5, 1], type=pa.int64()),
         }
     )
-    folder = write_dataset(tmp_path, {"kto": ConfigRows((LABEL, ORDER), [rows])}, RUN)
+    folder = write_dataset(tmp_path, {"kto": ConfigRows((LABEL, ORDER), lambda: [rows])}, RUN)
     written = pq.read_table(folder / "kto" / "train-00000-of-00001.parquet")
     assert written.to_pylist() == [
         {"row_id": "c", "label": True},
@@ -164,7 +169,7 @@ def test_a_failure_leaves_the_old_dataset_whole(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_dataset(tmp_path, {"dpo": ConfigRows((NUMBER, SOURCE), broken())}, RUN)
+        write_dataset(tmp_path, {"dpo": ConfigRows((NUMBER, SOURCE), broken)}, RUN)
     assert contents(tmp_path / "dataset") == before
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
 
@@ -186,3 +191,73 @@ def test_row_groups_keep_rows_and_order(sizes: list[int], size: int) -> None:
     )
     assert all(group.num_rows == size for group in groups[:-1])
     assert groups[-1].num_rows <= size
+
+
+def prompts(start: int, stop: int) -> pa.Table:
+    """Two rows to each prompt, one of them under a system prompt."""
+    turns = [
+        [{"role": "user", "content": f"question {i // 2}"}]
+        if i % 2
+        else [
+            {"role": "system", "content": f"be {i}"},
+            {"role": "user", "content": f"question {i // 2} "},
+        ]
+        for i in range(start, stop)
+    ]
+    return table(start, stop).append_column(
+        "prompt", pa.array(turns, arrow_schema((PROMPT,)).field("prompt").type)
+    )
+
+
+def by_split(folder: Path) -> dict[str, list[str]]:
+    data = open_dataset(folder)
+    return {
+        split: [row for part in data.tables("dpo", split) for row in part["row_id"].to_pylist()]
+        for split in data.splits("dpo")
+    }
+
+
+def write_prompts(out: Path, *tables: pa.Table, release: Release) -> dict[str, list[str]]:
+    rows = ConfigRows((NUMBER, PROMPT), lambda: tables)
+    return by_split(write_dataset(out, {"dpo": rows}, RUN, release))
+
+
+HELD_OUT = Splits(validation=0.2, test=0.1)
+
+
+def test_no_prompt_is_in_two_splits_and_none_is_lost(tmp_path: Path) -> None:
+    found = write_prompts(tmp_path, prompts(0, 600), release=Release(HELD_OUT))
+    assert sorted(row for rows in found.values() for row in rows) == sorted(
+        f"{i:032x}" for i in range(600)
+    )
+    of_prompt = {name: {int(row, 16) // 2 for row in rows} for name, rows in found.items()}
+    assert sum(map(len, of_prompt.values())) == 300
+    assert 30 < len(of_prompt["validation"]) < 90 and 10 < len(of_prompt["test"]) < 60
+
+
+def test_a_row_is_in_the_same_split_however_the_rows_come(tmp_path: Path) -> None:
+    whole = write_prompts(tmp_path / "a", prompts(0, 60), release=Release(HELD_OUT))
+    parts = (prompts(40, 60), prompts(0, 40))
+    cut = write_prompts(tmp_path / "b", *parts, release=Release(HELD_OUT))
+    assert {name: set(rows) for name, rows in whole.items()} == {
+        name: set(rows) for name, rows in cut.items()
+    }
+
+
+def test_a_split_without_a_row_is_not_in_the_dataset(tmp_path: Path) -> None:
+    found = write_prompts(tmp_path, prompts(0, 2), release=Release(Splits(test=0.0001)))
+    assert list(found) == ["train"]
+
+
+def test_a_release_has_the_last_ones_rows_first_and_no_row_twice(tmp_path: Path) -> None:
+    first = write_prompts(tmp_path / "1", prompts(0, 60), release=Release(HELD_OUT, number=1))
+    last = open_dataset(tmp_path / "1")
+    second = write_prompts(
+        tmp_path / "2", prompts(50, 100), release=Release(HELD_OUT, last=last, number=2)
+    )
+    for split, rows in first.items():
+        assert second[split][: len(rows)] == rows
+    assert sorted(row for rows in second.values() for row in rows) == [
+        f"{i:032x}" for i in range(100)
+    ]
+    assert open_dataset(tmp_path / "2").release == 2

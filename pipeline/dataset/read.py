@@ -1,0 +1,98 @@
+"""A dataset folder as it lies on disk, for whoever works on a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.files import read_json
+from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = "prefmill-dataset-2"
+_FAMILY = "prefmill-dataset-"
+MANIFEST = "manifest.json"
+CARD = "README.md"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFolder:
+    """A dataset that prefmill wrote.
+
+    Attributes:
+        path: the folder.
+        manifest: what `manifest.json` says: `run` (how it was made), `configs` (rows, columns and
+            rows by split), `splits` (shares held out), `figures` (by name), `release` (its number,
+            null for a single run) and `files` (bytes and checksum of each).
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def configs(self) -> tuple[str, ...]:
+        """Names of its configs, as the recipe has them."""
+        return tuple(self.manifest["configs"])
+
+    @property
+    def release(self) -> int:
+        """Which release it is; what a single run made is the first."""
+        return self.manifest.get("release") or 1
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What was measured when it was made, by name."""
+        return dict(self.manifest.get("figures", {}))
+
+    def splits(self, config: str) -> dict[str, int]:
+        """Rows by split of a config."""
+        facts = self.manifest["configs"][config]
+        return dict(facts.get("splits", {"train": facts["rows"]}))
+
+    def shards(self, config: str, split: str) -> list[Path]:
+        """The files of a split, in order."""
+        return sorted((self.path / config).glob(f"{split}-*.parquet"))
+
+    def tables(
+        self, config: str, split: str | None = None, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """The rows of a config, or of one of its splits, a row group at a time."""
+        import pyarrow.parquet as pq
+
+        for each in self.splits(config) if split is None else (split,):
+            for path in self.shards(config, each):
+                with pq.ParquetFile(path) as file:
+                    for group in range(file.num_row_groups):
+                        yield file.read_row_group(group, columns=columns)
+
+
+def open_dataset(path: Path) -> DatasetFolder:
+    """The dataset at a path: a dataset folder, or the output folder of a finished run.
+
+    Raises:
+        InputError: there is none.
+    """
+    for folder in (path, path / "dataset"):
+        manifest = read_json(folder / MANIFEST)
+        if manifest is not None and is_ours(manifest):
+            return DatasetFolder(folder, manifest)
+    if not path.exists():
+        raise InputError(f"{path}: no such folder. Name the output folder of a run, or its dataset")
+    if (path / "run.json").is_file():
+        raise InputError(
+            f"{path}: the run has written no dataset yet. `prefmill status {path}` says how far it "
+            "is; run the same command again to go on with it."
+        )
+    raise InputError(
+        f"{path}: neither a run nor a dataset: no {MANIFEST} that prefmill wrote in it. Name the "
+        "output folder of a run (`--out`), or the `dataset` folder in it."
+    )
+
+
+def is_ours(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest is that of a dataset of ours, of whatever version."""
+    return str(manifest.get("format", "")).startswith(_FAMILY)
