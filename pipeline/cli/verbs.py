@@ -63,7 +63,20 @@ def _check(parser: argparse.ArgumentParser) -> None:
 def _plan(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     _limit(parser)
-    parser.add_argument("--out", metavar="DIR", help="say what work in this output folder is kept")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="say what work in this output folder is kept, and estimate from it (default: "
+        "runs/<name>)",
+    )
+    parser.add_argument(
+        "--probe",
+        nargs="?",
+        type=_count,
+        const=8,
+        metavar="N",
+        help="run N source rows in a temporary folder (default: %(const)s) and estimate from them",
+    )
     _scheduler(parser)
     _json(parser, "the plan as JSON")
 
@@ -249,8 +262,10 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         _check,
     ),
     "plan": (
-        "show steps, columns, models and keys of a recipe",
-        "  prefmill plan recipe.yaml\n  prefmill plan recipe.yaml --out runs/mine",
+        "show the steps of a recipe, where they run, and what they will take",
+        "  prefmill plan recipe.yaml\n  prefmill plan recipe.yaml --probe\n"
+        "  prefmill plan recipe.yaml --probe 32 --json\n"
+        "  prefmill plan recipe.yaml --out runs/mine",
         _plan,
     ),
     "preview": (

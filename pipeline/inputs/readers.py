@@ -92,6 +92,18 @@ def read_records(
         raise InputError(f"{feed.path}: no records in it; a source needs at least one")
 
 
+def count_records(feed: Records, base: Path) -> int | None:
+    """How many records a feed has, by reading its files; None for a dataset on the hub.
+
+    Raises:
+        InputError: a file that cannot be used.
+    """
+    local = _local(feed, base)
+    if local is None and _is_dataset(feed, local):
+        return None
+    return sum(1 for _ in islice(_open(feed, base), feed.limit))
+
+
 def records_digest(feed: Records, base: Path) -> str:
     """Identity of a feed's content: the bytes of its files, or a hub dataset's commit.
 
