@@ -130,8 +130,8 @@ def _notes(
     whole = [step.name for step in inner if step.stage.dataset_pass and step.name in measured.steps]
     if whole:
         notes.append(
-            f"{', '.join(whole)}: all rows are decided on together. Its time and rows are scaled as "
-            "if each row stood alone; among few rows there are few duplicates, so more may go"
+            f"{', '.join(whole)}: all rows are decided on together. Time and rows are scaled as if "
+            "each row stood alone; among few rows there are few duplicates, so more may go"
         )
     if plan.recipe.placement.scheduler is not None:
         notes.append("how many workers the scheduler has is not known here: the times are of one")

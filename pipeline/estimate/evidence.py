@@ -27,8 +27,10 @@ class Pace:
     Attributes:
         rows: that it took in meanwhile.
         engine_s: seconds that models took for them, as full as they were.
-        other_s: seconds of everything else that several workers can share.
-        alone_s: seconds of deciding on all rows, which one worker does.
+        other_s: seconds of everything else that several workers can share, less `part_s`.
+        part_s: seconds that a part takes whatever is in it.
+        alone_s: seconds of deciding on all rows, which one worker does, less `once_s`.
+        once_s: seconds that a decision takes whatever it is on.
         asked, in_flight: requests of the largest call, and how many the engine had at once.
         deviation: standard deviation of the tokens sampled for a request, in means.
         workers: how many worked on it.
@@ -37,7 +39,9 @@ class Pace:
     rows: int
     engine_s: float = 0.0
     other_s: float = 0.0
+    part_s: float = 0.0
     alone_s: float = 0.0
+    once_s: float = 0.0
     asked: int = 0
     in_flight: int | None = None
     deviation: float = 0.0
@@ -46,7 +50,7 @@ class Pace:
     @property
     def seconds(self) -> float:
         """All of it."""
-        return self.engine_s + self.other_s + self.alone_s
+        return self.engine_s + self.other_s + self.part_s + self.alone_s + self.once_s
 
 
 @dataclass(frozen=True, slots=True)

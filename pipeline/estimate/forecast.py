@@ -151,6 +151,6 @@ def _costs(found: StepForecast, rows_in: Spread, evidence: Evidence, parts: int)
     return replace(
         costs,
         engine_s=paced.scaled(pace.engine_s * pace.workers).times(error),
-        other_s=paced.scaled(pace.other_s * pace.workers),
-        alone_s=paced.scaled(pace.alone_s),
+        other_s=paced.scaled(pace.other_s * pace.workers).plus(parts * pace.part_s),
+        alone_s=paced.scaled(pace.alone_s).plus(pace.once_s),
     )

@@ -46,7 +46,7 @@ class FullModel:
         self._model = model
         self._fill = fill
         self._calls = calls
-        self._known: dict[Any, list[Any]] = {}
+        self._known: dict[tuple[str, Any], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -78,10 +78,11 @@ class FullModel:
     def _remembered(
         self, name: str, requests: Sequence[Any], ask: Callable[[Sequence[Any]], list[Any]]
     ) -> list[Any]:
-        key = (name, tuple(requests))
-        if key not in self._known:
-            self._known[key] = ask(requests)
-        return self._known[key]
+        new = [request for request in requests if (name, request) not in self._known]
+        if new:
+            answers = zip(new, ask(new), strict=True)
+            self._known.update({(name, request): answer for request, answer in answers})
+        return [self._known[name, request] for request in requests]
 
     def _timed(self, name: str, requests: Sequence[Any]) -> list[Any]:
         def ask(wanted: Sequence[Any]) -> list[Any]:
@@ -93,7 +94,7 @@ class FullModel:
         return self._remembered(name, requests, ask)
 
     def _generate(self, requests: Sequence[GenerateRequest]) -> list[Any]:
-        copies = max(self._fill(len(requests)) - len(requests), 0) if requests else 0
+        copies = max(self._fill(len(requests)) - len(requests), 0)
         started = time.perf_counter()
         results = self._model.generate([*requests, *_copies(requests, copies)])
         seconds = time.perf_counter() - started
