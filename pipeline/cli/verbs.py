@@ -50,9 +50,9 @@ def _init(parser: argparse.ArgumentParser) -> None:
         "--template",
         default="quickstart",
         metavar="NAME",
-        help="quickstart: a small model, no network; scripted: no model at all (default: "
-        "%(default)s)",
+        help="which, see --list (default: %(default)s: a small model, no network)",
     )
+    parser.add_argument("--list", action="store_true", help="list the templates")
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -84,8 +84,14 @@ def _plan(parser: argparse.ArgumentParser) -> None:
 def _preview(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     parser.add_argument(
-        "-n", "--rows", type=_count, default=3, metavar="N", help="rows (default: %(default)s)"
+        "-n",
+        "--rows",
+        type=_count,
+        default=5,
+        metavar="N",
+        help="rows of the source (default: %(default)s)",
     )
+    parser.add_argument("--full", action="store_true", help="do not fold long texts")
     _json(parser, "rows as JSON")
 
 
@@ -253,7 +259,7 @@ _LONGEST_WATCH_S = 86_400
 _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
     "init": (
         "write a recipe to start from",
-        "  prefmill init\n  prefmill init my-data --template scripted",
+        "  prefmill init\n  prefmill init --list\n  prefmill init my-data --template curate",
         _init,
     ),
     "check": (
@@ -269,8 +275,8 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         _plan,
     ),
     "preview": (
-        "run a few rows through every stage and show them",
-        "  prefmill preview recipe.yaml\n  prefmill preview recipe.yaml -n 1",
+        "follow a few rows through every step",
+        "  prefmill preview recipe.yaml\n  prefmill preview recipe.yaml -n 1 --full",
         _preview,
     ),
     "run": (
