@@ -1,4 +1,4 @@
-"""`prefmill init`: a commented recipe to start from, with its data and its schema for the editor."""
+"""`prefmill init`: a commented recipe to start from, with its data, and a schema for the editor."""
 
 from __future__ import annotations
 
@@ -30,23 +30,22 @@ def handle(args: argparse.Namespace) -> int:
         print(text_table(("template", "what it makes"), rows))
         return 0
     folder = Path(args.dir)
+    recipe = folder / f"{args.template}.yaml"
     files = _files(args.template)
     for name, content in files.items():
-        _refuse_other(folder / name, content)
+        _refuse_other(folder / name, None if folder / name == recipe else content)
     schema = json.dumps(recipe_schema(load_catalog()), indent=2, ensure_ascii=False)
     files[_SCHEMA_FILE] = (schema + "\n").encode()
     for name, content in files.items():
         _write(folder / name, content)
-    recipe = folder / f"{args.template}.yaml"
     print(f"wrote {', '.join(str(folder / name) for name in files)}")
     print(f"next:\n  prefmill check {recipe}\n  prefmill preview {recipe}")
     return 0
 
 
-def _refuse_other(path: Path, content: bytes) -> None:
-    """A recipe is never written twice, and what it reads only where it is the same."""
-    is_same = path.is_file() and path.suffix != ".yaml" and path.read_bytes() == content
-    if path.exists() and not is_same:
+def _refuse_other(path: Path, content: bytes | None) -> None:
+    """What is there must be `content`; None: nothing may be there."""
+    if path.exists() and not (path.is_file() and path.read_bytes() == content):
         raise InputError(f"{path} is there already; name another folder or move it away")
 
 
@@ -92,7 +91,7 @@ def _about(path: Path) -> str:
     """The first sentence of the comment that a template opens with."""
     lines = path.read_text(encoding="utf-8").splitlines()[1:]
     comment = " ".join(line.removeprefix("#").strip() for line in _comment(lines))
-    return comment.strip().split(". ")[0].split(": ")[0].rstrip(".")
+    return comment.strip().split(". ")[0].split("; ")[0].rstrip(".")
 
 
 def _comment(lines: list[str]) -> Iterator[str]:
