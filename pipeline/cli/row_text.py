@@ -59,6 +59,7 @@ def folded(text: str, width: int, lines: int | None) -> list[str]:
     if lines is None or len(wrapped) <= lines:
         return wrapped
     more = f" … {sum(map(len, wrapped[lines:])):,} characters more"
+    more = more if cell_len(more) < width else " …"
     last = wrapped[lines - 1]
     if cell_len(last) + cell_len(more) > width:
         last = set_cell_size(last, max(width - cell_len(more), 0))

@@ -1,9 +1,9 @@
 """The JSON Schema of recipes: what an editor needs to complete and check one.
 
 Made from the models, with one variant per stage told apart by `stage`, and one per exporter told
-apart by `config`. What pydantic leaves open there (`extra="allow"`) is closed here. Variants hang on
-`if`, not on `oneOf`: of a step without settings, an editor would offer only the stages that need
-none, and what is wrong with it would be told of all of them.
+apart by `config`. What pydantic leaves open there (`extra="allow"`) is closed here. Variants hang
+on `if`, not on `oneOf`: there an editor offers, for a step without settings yet, only the stages
+that need none, and what is wrong with a step is told of all of them.
 """
 
 from __future__ import annotations
