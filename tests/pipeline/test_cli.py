@@ -262,7 +262,7 @@ def test_init_knows_its_templates(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_init_lists_its_templates(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "--list"]) == 0
     listed = capsys.readouterr().out
-    assert "scripted           The whole pipeline in seconds, with a script in place" in listed
+    assert "scripted          The whole pipeline in seconds, with a script in place" in listed
     assert all(f"\n{path.stem} " in listed for path in (ROOT / "configs").glob("*.yaml"))
 
 

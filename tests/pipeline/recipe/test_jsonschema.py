@@ -112,7 +112,7 @@ def described(schema: Any, where: str) -> list[str]:
     found = []
     for name, value in schema.get("properties", {}).items():
         place = f"{where}.{name}"
-        if "description" not in value and "enumDescriptions" not in value:
+        if not value.keys() & {"description", "enumDescriptions", "$ref"}:
             found.append(place)
         found += described(value, place)
     return found
