@@ -20,6 +20,7 @@ from pipeline.runtime.history import history_path
 from pipeline.runtime.keyed import KeyedStep, key_steps, work_folder
 
 _SHORT_S = 60.0
+"""A run that took less says little of speed."""
 
 
 def read_earlier(plan: Plan, specs: dict[str, ModelSpec], out: Path) -> Measured | None:

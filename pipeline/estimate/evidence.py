@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.partfile import encode_part, reject_table
-from pipeline.runtime.reports import PartReport, StepReport
+from pipeline.runtime.reports import PartReport, StepReport, Usage
 from pipeline.runtime.store import StepFolder
 from schemas.columns import LINEAGE
 
@@ -31,7 +31,7 @@ class Pace:
         part_s: seconds that a part takes whatever is in it.
         alone_s: seconds of deciding on all rows, which one worker does, less `once_s`.
         once_s: seconds that a decision takes whatever it is on.
-        asked, in_flight: requests of the largest call, and how many the engine had at once.
+        in_flight: requests that the engine had at once, at most; None if nobody counted.
         deviation: standard deviation of the tokens sampled for a request, in means.
         workers: how many worked on it.
     """
@@ -42,10 +42,17 @@ class Pace:
     part_s: float = 0.0
     alone_s: float = 0.0
     once_s: float = 0.0
-    asked: int = 0
     in_flight: int | None = None
     deviation: float = 0.0
     workers: int = 1
+
+    def tokens_per_s(self, usage: Usage) -> tuple[float, str] | None:
+        """Tokens for each second in models, and which: those `sampled` if there are any."""
+        if not self.engine_s:
+            return None
+        if usage.sampled_tokens:
+            return usage.sampled_tokens / self.engine_s, "sampled"
+        return usage.prompt_tokens / self.engine_s, "read"
 
     @property
     def seconds(self) -> float:

@@ -34,11 +34,6 @@ class StepForecast:
     why: str = ""
     bound: bool = False
 
-    @property
-    def has_pace(self) -> bool:
-        """Whether its speed is known."""
-        return self.engine_s is not None
-
 
 @dataclass(frozen=True, slots=True)
 class _Flow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipeline.estimate.estimate import Estimate
@@ -20,9 +20,9 @@ def estimate_json(found: Estimate) -> dict[str, Any]:
 
     `from` says what it goes by (`bounds`: the recipe alone; all numbers are upper bounds). Numbers
     are {value, low, high}, or null where `why` says why they cannot be had: rows, requests, tokens,
-    `seconds` where the step runs, `disk_bytes`. `done_rows` are in the output folder already.
-    `models` have `start_s`, `cost` and `currency`; `total` has the run's `seconds`, which is less
-    than the sum of the steps' where workers share them, and `money` by currency.
+    `seconds` where the step runs, `disk_bytes`. `measured` is its speed in words; `done_rows` are
+    in the output folder already. `models` have `start_s`, `cost` and `currency`; `total` has the
+    run's `seconds`, with `starts_s` to open models, and `money` by currency.
     """
     return {
         "from": found.measured.source if found.measured else "bounds",
@@ -91,7 +91,8 @@ def _total_row(found: Estimate) -> tuple[str, ...]:
 
 
 def _model_lines(found: Estimate) -> list[str]:
-    lines = []
+    speeds = [speed for step in found.steps if (speed := _speed(step.name, found))]
+    lines = [f"measured: {'; '.join(speeds)}"] if speeds else []
     if found.cost.starts_s:
         starts = ", ".join(
             f"{role} {duration(found.measured.starts[role])}"
@@ -112,6 +113,17 @@ def _model_lines(found: Estimate) -> list[str]:
     if (left := _left(found)) is not None:
         lines.append(f"of it {duration(left)} are left: the rest is done")
     return lines
+
+
+def _speed(name: str, found: Estimate) -> str:
+    """E.g. `respond 350 tokens/s sampled, 64 at once`; empty without a model or a clock."""
+    evidence = found.measured.steps.get(name) if found.measured else None
+    pace = evidence.pace if evidence else None
+    rate = pace.tokens_per_s(evidence.report.usage) if evidence and pace else None
+    if pace is None or rate is None or not rate[0]:
+        return ""
+    at_once = f", {pace.in_flight} at once" if pace.in_flight else ""
+    return f"{name} {rate[0]:,.0f} tokens/s {rate[1]}{at_once}"
 
 
 def _left(found: Estimate) -> float | None:
@@ -157,9 +169,9 @@ def _count(value: Spread | None, bound: bool, wide: bool = True) -> str:
     return _around(value, lambda number: f"{number:,.0f}") if wide else f"{value.value:,.0f}"
 
 
-def _around(value: Spread, show: Any) -> str:
+def _around(value: Spread, show: Callable[[float], str]) -> str:
     low, middle, high = show(value.low), show(value.value), show(value.high)
-    return str(middle) if low == high else f"{middle} ({low} to {high})"
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 def _amount(value: float) -> str:
@@ -185,6 +197,7 @@ def _step_json(step: StepForecast, found: Estimate) -> dict[str, Any]:
         "tokens_sampled": _json(step.sampled),
         "seconds": _json(found.cost.steps.get(step.name)),
         "disk_bytes": _json(step.nbytes),
+        "measured": _speed(step.name, found) or None,
         "done_rows": found.done[step.name],
         "why": step.why,
     }

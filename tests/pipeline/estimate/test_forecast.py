@@ -160,7 +160,7 @@ def test_before_anything_ran_there_are_bounds() -> None:
     asked = _keyed(1, "map", 0, SampleConfig())
     asked.specs["policy"] = spec("policy", "scripted")
     found = bound_steps([source, asked, keeping(keeper, 7), export], 1000)
-    assert all(step.bound and not step.has_pace for step in found)
+    assert all(step.bound and step.engine_s is None for step in found)
     assert found[0].rows_out == Spread(1000, 0, 1000)
     assert found[1].requests == Spread(3000, 0, 3000)
     assert found[1].sampled == Spread(300_000, 0, 300_000)
