@@ -176,7 +176,10 @@ def older(folder: Path) -> None:
         (leaked, ["1 prompts are in `test` and in `train`"]),
         (renamed_column, ["bytes\n    allowed: ", "score_chosen", "mine"]),
         (recounted_card, ["README.md: dataset_info: dpo: test: 20, train: 7"]),
-        (another_glob, ["README.md: configs: dpo: train: data/train-*.parquet"]),
+        (
+            another_glob,
+            ["configs: dpo: test: dpo/test-*.parquet, train: data/train-*.parquet"],
+        ),
         (broken_card, ["README.md: 3: the YAML at the head of the card cannot be used"]),
         (older, ["format prefmill-dataset-1"]),
     ],
