@@ -82,23 +82,25 @@ def test_a_disk_that_fills_up_with_the_dataset_leaves_the_one_before(
     recipe: Path, tmp_path: Path, small_disk: Path
 ) -> None:
     out, work = small_disk / "out", f"placement.work={tmp_path / 'work'}"
-    few, many = ("--set", "stages.magpie.rows=30"), ("--set", "stages.magpie.rows=6000")
-    finish(recipe, out, "--set", work, *few)
+    fast = ("--set", "placement.workers=0", "--set", "placement.part_rows=200", "--set", work)
+    few, many = (
+        (*fast, "--set", "stages.magpie.rows=30"),
+        (*fast, "--set", "stages.magpie.rows=600"),
+    )
+    finish(recipe, out, *few)
     with small_disk.joinpath("filler").open("wb") as filler:
-        filler.write(bytes(shutil.disk_usage(small_disk).free - 40_000))
+        filler.write(bytes(shutil.disk_usage(small_disk).free - 30_000))
     before = dataset_files(out)
     command = [sys.executable, "-m", "pipeline.cli.main", "run", str(recipe), "--out", str(out)]
-    done = subprocess.run(
-        [*command, "--set", work, *many], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*command, *many], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert "No space left on device" in done.stderr and "Traceback" not in done.stderr
     assert dataset_files(out) == before
     assert not (out / ".dataset.new").exists()
     (small_disk / "filler").unlink()
     subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
-    finish(recipe, out, "--set", work, *many)
-    assert open_dataset(out).splits("dpo") == {"train": 6000}
+    finish(recipe, out, *many)
+    assert open_dataset(out).splits("dpo") == {"train": 600}
 
 
 @pytest.mark.parametrize("damage", ["truncated", "bit flipped"])
