@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -21,5 +22,7 @@ def hub() -> Iterator[Hub]:
     """A hub on loopback, as `tests/hub_server.py` describes it."""
     from tests.hub_server import running_hub
 
+    # The hub's client uploads in a way that its HTTP library advises against.
+    warnings.filterwarnings("ignore", message="Use 'content=", category=DeprecationWarning)
     with running_hub() as server:
         yield server

@@ -146,17 +146,15 @@ class _Calls:
     async def refs(self, request: web.Request) -> web.Response:
         repo = self._repo(request)
 
-        def listed(names: dict[str, str], kind: str) -> list[dict[str, str]]:
-            return [
-                {"name": n, "ref": f"refs/{kind}/{n}", "targetCommit": c} for n, c in names.items()
-            ]
+        def listed(names: dict[str, str], prefix: str) -> list[dict[str, str]]:
+            return [{"name": n, "ref": prefix + n, "targetCommit": c} for n, c in names.items()]
 
         return web.json_response(
             {
-                "branches": listed(repo.branches, "heads"),
-                "tags": listed(repo.tags, "tags"),
+                "branches": listed(repo.branches, "refs/heads/"),
+                "tags": listed(repo.tags, "refs/tags/"),
                 "converts": [],
-                "pullRequests": listed(repo.pulls, "pr"),
+                "pullRequests": listed(repo.pulls, ""),
             }
         )
 

@@ -1,12 +1,12 @@
 """A hub on loopback, with the endpoints that huggingface_hub 2.4 and datasets 5.2 call.
 
-Written from what the clients send and expect. It knows LFS and not Xet, so clients must be started
-with `Hub.env`, which switches Xet off; these settings are read on import, so in a process of their
-own. Use the fixture `hub` of `tests/conftest.py`:
+Written from what the clients send and expect. It knows LFS and not Xet: start clients with
+`Hub.env`, or make this process one by `Hub.use`; both switch Xet off. The fixture `hub` is in
+`tests/conftest.py`:
 
     def test_a_push_that_is_told_to_wait(hub, tmp_path):
         hub.fail(next="commit", status=429, retry_after=0)
-        run([...], env=hub.env(tmp_path / "home"))
+        subprocess.run([...], env=hub.env(tmp_path / "home"))
         assert hub.repo("me/data").files["README.md"]
 
 Names of calls: create, branch, preupload, batch, upload, verify, commit, tag, info, tree, refs,
@@ -23,6 +23,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from tests.hub_routes import Refused, routes
@@ -40,8 +41,8 @@ class Fault:
         status: answer so, in place of doing it.
         cut: close the connection in the middle of the request.
         lose: do it, and close the connection in place of an answer.
-        before: called before the call is served.
-        hold: the call is not served before `Hub.release`.
+        before: called, in a thread, before the call is served.
+        hold: the call waits for `Hub.release`, and is then not served but cut.
     """
 
     call: str
@@ -89,7 +90,7 @@ class Hub:
         self.faults.append(Fault(next, times, status, retry_after, cut, lose, before, hold))
 
     def release(self) -> None:
-        """Let calls go on that are held."""
+        """End calls that are held."""
         self.released.set()
 
     def env(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
@@ -105,6 +106,24 @@ class Hub:
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_UPDATE_DOWNLOAD_COUNTS": "0",
         }
+
+    def use(self, monkeypatch: pytest.MonkeyPatch, home: Path, token: str | None = TOKEN) -> None:
+        """Make this process a client. For `datasets` this comes too late: it needs `env`."""
+        from huggingface_hub import constants
+
+        for name, value in {
+            "ENDPOINT": self.url,
+            "HUGGINGFACE_CO_URL_TEMPLATE": self.url + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_DISABLE_XET": True,
+            "HF_HUB_DISABLE_TELEMETRY": True,
+            "HF_HUB_CACHE": str(home / "hub"),
+            "HF_TOKEN_PATH": str(home / "token"),
+        }.items():
+            monkeypatch.setattr(constants, name, value)
+        if token is None:
+            monkeypatch.delenv("HF_TOKEN", raising=False)
+        else:
+            monkeypatch.setenv("HF_TOKEN", token)
 
     def fault_of(self, call: str) -> Fault | None:
         """The fault that is due, used up by this."""
@@ -167,10 +186,10 @@ async def _with_faults(
 ) -> web.StreamResponse:
     if fault is not None:
         if fault.before is not None:
-            fault.before()
+            await asyncio.to_thread(fault.before)
         if fault.hold:
             await asyncio.to_thread(hub.released.wait)
-        if fault.cut:
+        if fault.cut or fault.hold:
             await request.content.readany()
             return _hang_up(request)
         if fault.status is not None:
