@@ -28,7 +28,7 @@ from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.partfile import FORMAT
 from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.publish import publish_dataset
+from pipeline.runtime.publish import publish_dataset, publish_views
 from pipeline.runtime.run import Runner, describe
 from pipeline.runtime.shapes import shapes_of
 from pipeline.runtime.summary import StepLine, Summary
@@ -63,7 +63,8 @@ def run_job(
 
     Raises:
         InputError: the folder, a file or a model cannot be used, or the disk is full.
-        GateFailed, ExportRefused: the rows are not good enough; no dataset was written.
+        GateFailed, ExportRefused: the rows are not good enough; no dataset was written, or not
+            the view of it that a row does not fit.
         TooManyLosses: more was lost than the recipe allows.
         Interrupted: stopped by the user; resumable.
     """
@@ -82,7 +83,9 @@ def run_job(
         check_gates(plan.recipe.gates, figures)
         release = Release(plan.recipe.splits, figures, last, number)
         rows = publish_dataset(plan, steps, out, release)
-    return Summary(plan.recipe.name, _lines(steps, progress), time.monotonic() - started, out, rows)
+        views = publish_views(plan, out)
+    seconds = time.monotonic() - started
+    return Summary(plan.recipe.name, _lines(steps, progress), seconds, out, rows, views=views)
 
 
 @contextmanager

@@ -8,6 +8,9 @@ from pathlib import Path
 import yaml
 
 from pipeline.dataset.card import ModelFacts, RunFacts, StepFacts
+from pipeline.dataset.layouts.choose import Wish
+from pipeline.dataset.layouts.table import LAYOUTS
+from pipeline.dataset.layouts.write import usual_folder, write_export
 from pipeline.dataset.read import open_dataset
 from pipeline.dataset.write import ConfigRows, Release, is_current, write_dataset
 from pipeline.recipe.plan import Plan
@@ -35,6 +38,22 @@ def publish_dataset(
         write_dataset(out, configs, facts, release)
     dataset = open_dataset(out)
     return {name: sum(dataset.splits(name).values()) for name in dataset.configs}
+
+
+def publish_views(plan: Plan, out: Path) -> tuple[Path, ...]:
+    """Write the views that the recipe asks for beside the dataset; returns their folders.
+
+    Raises:
+        ExportRefused: a row breaks a rule of a layout; the dataset itself stays.
+        InputError: something else stands in their place, or the disk is full.
+    """
+    dataset = open_dataset(out)
+    folders = []
+    for name in dict.fromkeys(layout for _, layout in plan.views):
+        wishes = [Wish(config) for config, layout in plan.views if layout == name]
+        folders.append(usual_folder(dataset, LAYOUTS[name]))
+        write_export(dataset, LAYOUTS[name], wishes, folders[-1])
+    return tuple(folders)
 
 
 def _report(step: KeyedStep) -> StepFacts:
