@@ -369,7 +369,9 @@ def test_prompts_come_once(tmp_path: Path) -> None:
     rows = [labelled(n, prompt=prompt) for n, prompt in enumerate(prompts)]
     dataset = make_dataset(tmp_path / "run", {"kto": rows})
     (made,) = export(dataset, "trl", tmp_path / "export", task="prompts")
-    assert [row["prompt"] for row in rows_of(tmp_path / "export")] == [prompts[i] for i in (0, 1, 3)]
+    assert [row["prompt"] for row in rows_of(tmp_path / "export")] == [
+        prompts[i] for i in (0, 1, 3)
+    ]
     assert (made.name, made.rows) == ("kto_prompts", {"train": 3})
 
 
