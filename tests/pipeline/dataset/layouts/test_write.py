@@ -161,7 +161,7 @@ def test_wishes_that_cannot_be_had(
 
 def test_an_empty_dataset(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "run", {"dpo": []})
-    with pytest.raises(InputError, match="`dpo` in .* has no rows: there is nothing to export"):
+    with pytest.raises(InputError, match="has no rows: there is nothing to export"):
         write_export(dataset, TRL, [Wish()], tmp_path / "export")
 
 
@@ -238,7 +238,7 @@ def test_a_full_disk(
 
     monkeypatch.setattr(write, "_write_lines", full)
     monkeypatch.setattr(write, "_write_parquet", full)
-    with pytest.raises(InputError, match="No space left on device. Nothing half-written is kept"):
+    with pytest.raises(InputError, match="No space left on device"):
         write_export(pairs, layout, [Wish()], folder)  # type: ignore[arg-type]
     assert contents(folder) == before
     assert {path.name for path in tmp_path.iterdir()} == {"run", "export"}
