@@ -79,7 +79,10 @@ def _answer(row: Row) -> Row:
 _HEADS = {
     ("dpo", "conversational"): ("rl: dpo", "chat_template.default"),
     ("dpo", "standard"): ("rl: dpo", "chatml.prompt_pairs"),
-    ("reward", "standard"): ("reward_model: true", "bradley_terry.chat_template"),
+    ("reward", "standard"): (
+        "reward_model: true\nchat_template: tokenizer_default",
+        "bradley_terry.chat_template",
+    ),
     ("kto", "standard"): ("rl: kto\nremove_unused_columns: false", "chatml.prompt_pairs"),
     ("sft", "conversational"): ("chat_template: tokenizer_default", "chat_template"),
 }

@@ -6,7 +6,7 @@ Its trainers for KTO, PRM and distillation are gone since March 2026.
 
 from __future__ import annotations
 
-from pipeline.dataset.layouts.record import Layout, Made, Row, View
+from pipeline.dataset.layouts.record import Kind, Layout, Made, Row, View
 from pipeline.dataset.layouts.strings import (
     CHOSEN_TEXT,
     COMPLETION_TEXT,
@@ -21,6 +21,15 @@ _FORM = {
     "conversational": "--data.apply_chat_template",
     "standard": "--data.input_template $'User: {}\\nAssistant: '",
 }
+_SCRIPTS: dict[Kind, tuple[str, ...]] = {
+    "pairs": (
+        "--data.prompt_key prompt --data.chosen_key chosen --data.rejected_key rejected",
+        "train_dpo",
+        "train_rm",
+    ),
+    "answers": ("--data.input_key prompt --data.output_key completion", "train_sft"),
+}
+"""By kind, the keys of the columns, and the scripts that take them."""
 
 
 def _pair(row: Row) -> Row:
@@ -41,12 +50,7 @@ def _string_answer(row: Row) -> Row:
 
 
 def _how(made: Made) -> str:
-    if made.view.kind == "answers":
-        keys = "--data.input_key prompt --data.output_key completion"
-        scripts = ("train_sft",)
-    else:
-        keys = "--data.prompt_key prompt --data.chosen_key chosen --data.rejected_key rejected"
-        scripts = ("train_dpo", "train_rm")
+    keys, *scripts = _SCRIPTS[made.view.kind]
     data = f"--data.dataset {made.folder} --data.dataset_split {next(iter(made.rows))}"
     return "\n".join(
         f"python -m openrlhf.cli.{script} {data} \\\n  {keys} {_FORM[made.view.form]}"

@@ -6,7 +6,7 @@ the reward trainer alone, which subtracts it from the gap of its rewards.
 
 from __future__ import annotations
 
-from pipeline.dataset.layouts.record import Layout, Made, Row, View
+from pipeline.dataset.layouts.record import KINDS, Layout, Made, Row, View
 from pipeline.dataset.layouts.strings import (
     CHOSEN_TEXT,
     COMPLETION_TEXT,
@@ -95,13 +95,12 @@ rows = load_dataset("{made.folder}")  # {", ".join(made.rows)}
 
 
 def _prompts() -> tuple[View, ...]:
-    kinds = ("pairs", "labelled answers", "rankings", "answers")
     conversational = (
-        View(kind, ("prompts",), "conversational", (PROMPT,), _prompt, once=True) for kind in kinds
+        View(kind, ("prompts",), "conversational", (PROMPT,), _prompt, once=True) for kind in KINDS
     )
     standard = (
         View(kind, ("prompts",), "standard", (PROMPT_TEXT,), _string_prompt, once=True)
-        for kind in kinds
+        for kind in KINDS
     )
     return (*conversational, *standard)
 
