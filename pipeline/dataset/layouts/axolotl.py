@@ -42,8 +42,7 @@ def _kept(row: Row, side: str) -> str:
     if text != text.strip():
         raise CannotHold(
             f"`{side}` begins or ends with white space, which chat templates trim, and axolotl's "
-            "`chat_template.default` then loses the answer: take --form standard, or trim answers "
-            "in a stage before"
+            "`chat_template.default` then loses the answer: take --form standard"
         )
     if any(tag in text for tag in _THOUGHTS):
         raise CannotHold(
