@@ -14,10 +14,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from pipeline.recipe.catalog import EXPORT_PREFIX, Catalog
+from pipeline.recipe.resolve_exports import layouts_of, own_layouts
 from schemas.recipe import ExportEntry, Recipe, StageEntry
 from schemas.stage import Stage
 
 Schema = dict[str, Any]
+_LAYOUT_DOC = ExportEntry.model_fields["layout"].description
 
 
 def recipe_schema(catalog: Catalog) -> Schema:
@@ -36,7 +38,8 @@ def recipe_schema(catalog: Catalog) -> Schema:
     for stage in catalog.steps.values():
         definitions[_key(stage)] = _variant(stage, stage_entry, configs[stage.config], "stage")
     for stage in catalog.exporters.values():
-        definitions[_key(stage)] = _variant(stage, export_entry, configs[stage.config], "config")
+        variant = _variant(stage, export_entry, configs[stage.config], "config")
+        definitions[_key(stage)] = _with_layouts(variant, stage)
     recipe["properties"]["stages"]["items"] = _choice(list(catalog.steps.values()), "stage")
     recipe["properties"]["export"]["items"] = _choice(list(catalog.exporters.values()), "config")
     return {
@@ -86,6 +89,16 @@ def _choice(records: list[Stage[Any]], tag: str) -> Schema:
 
 def _name(stage: Stage[Any], tag: str) -> str:
     return stage.name.removeprefix(EXPORT_PREFIX) if tag == "config" else stage.name
+
+
+def _with_layouts(variant: Schema, stage: Stage[Any]) -> Schema:
+    """An exporter's variant with the views of what it writes among its layouts."""
+    if not own_layouts(stage):
+        return variant
+    properties = variant["properties"]
+    layout = {key: value for key, value in properties["layout"].items() if key != "const"}
+    layout |= {"enum": list(layouts_of(stage)), "description": _LAYOUT_DOC}
+    return variant | {"properties": properties | {"layout": layout}}
 
 
 def _variant(stage: Stage[Any], entry: Schema, config: Schema, tag: str) -> Schema:

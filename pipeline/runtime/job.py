@@ -30,7 +30,7 @@ from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.partfile import FORMAT
 from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.publish import dataset_notes, publish_dataset
+from pipeline.runtime.publish import dataset_notes, publish_dataset, publish_views
 from pipeline.runtime.run import Runner, describe
 from pipeline.runtime.shapes import shapes_of
 from pipeline.runtime.summary import StepLine, Summary
@@ -65,7 +65,8 @@ def run_job(
 
     Raises:
         InputError: the folder, a file or a model cannot be used, or the disk is full.
-        GateFailed, ExportRefused: the rows are not good enough; no dataset was written.
+        GateFailed, ExportRefused: the rows are not good enough; no dataset was written, or not
+            the view of it that a row does not fit.
         TooManyLosses: more was lost than the recipe allows.
         Interrupted: stopped by the user; resumable.
     """
@@ -84,9 +85,10 @@ def run_job(
         check_gates(plan.recipe.gates, figures)
         release = Release(plan.recipe.splits, figures, last, number)
         rows = publish_dataset(plan, steps, out, release)
-        notes = dataset_notes(out)
+        views, notes = publish_views(plan, out), dataset_notes(out)
     seconds = time.monotonic() - started
-    return Summary(plan.recipe.name, _lines(steps, progress), seconds, out, rows, notes=notes)
+    lines = _lines(steps, progress)
+    return Summary(plan.recipe.name, lines, seconds, out, rows, notes=notes, views=views)
 
 
 @contextmanager
