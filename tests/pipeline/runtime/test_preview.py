@@ -85,6 +85,15 @@ def test_a_row_ends_where_it_was_turned_away(curating: Path, tmp_path: Path) -> 
     assert json.loads(json.dumps(preview_json(found)))["journeys"][0]["row_id"]
 
 
+def test_exports_are_shown_in_the_layouts_that_are_asked_for(tmp_path: Path) -> None:
+    views = "export=[{config: dpo, layout: openrlhf}, {config: dpo, layout: axolotl}]"
+    found = preview(SCRIPTED, tmp_path, views, rows=1)
+    steps = [stop.step for stop in found.journeys[0].stops]
+    assert steps[-3:] == ["export_dpo", "openrlhf: dpo", "axolotl: dpo"]
+    row = found.journeys[0].stops[-2].rows[0].added
+    assert row["chosen"] == found.journeys[0].stops[-3].rows[0].changed["chosen"][1]
+
+
 def test_only_as_many_records_are_read(curating: Path, tmp_path: Path) -> None:
     with (tmp_path / "pairs.jsonl").open("a") as file:
         file.write("\nthis is no JSON")
