@@ -237,6 +237,12 @@ class ExportEntry(BaseModel):
         description="Which dataset config, e.g. `dpo` or `kto`; also its folder.", min_length=1
     )
     layout: str = Field("trl", description="Whose column layout: `trl`.", min_length=1)
+    after: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of a step: take the rows as they are after it, before those that follow; "
+        "None: after the last.",
+    )
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -111,6 +111,21 @@ def _run(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _refresh(parser: argparse.ArgumentParser) -> None:
+    _recipe(parser)
+    parser.add_argument(
+        "--into",
+        required=True,
+        metavar="DIR_OR_REPO",
+        help="folder of the dataset that grows; what `run` left there is its first release",
+    )
+    _scheduler(parser)
+    parser.add_argument(
+        "--quiet", action="store_true", help="no progress, only warnings and the summary"
+    )
+    _json(parser, "what came of it as JSON")
+
+
 def _status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", metavar="DIR", help="output folder of a run")
     parser.add_argument("--rejects", action="store_true", help="show what was turned away, and why")
@@ -263,6 +278,12 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill run recipe.yaml\n  prefmill run recipe.yaml --limit 8 --out /tmp/trial\n"
         "  prefmill run recipe.yaml --json --events events.jsonl --metrics 9464",
         _run,
+    ),
+    "refresh": (
+        "add what is new to the last release of a dataset and make that the next",
+        "  prefmill refresh nightly.yaml --into datasets/nightly\n"
+        "  prefmill refresh nightly.yaml --into datasets/nightly --set seed=8 --json",
+        _refresh,
     ),
     "status": (
         "show how far a run is, how it ended, and what it turned away",

@@ -22,15 +22,18 @@ from pipeline.dataset.ordering import in_order
 from pipeline.dataset.read import CARD, FORMAT, MANIFEST, DatasetFolder, is_ours
 from pipeline.dataset.shards import row_groups, write_shards
 from pipeline.dataset.splits import TRAIN, split_names, splits_of
-from pipeline.files import file_digest, read_json, write_json
+from pipeline.files import exchange, file_digest, read_json, write_json
 from schemas.arrow import arrow_schema, check_no_nulls
 from schemas.columns import ROW_ID, Column
-from schemas.errors import InputError
+from schemas.errors import ExportRefused, InputError
 from schemas.layouts import LABEL, ORDER
 from schemas.recipe import Splits
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+OLD = ".dataset.old"
+"""What a dataset is called for the moment in which another takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ def write_dataset(
     Raises:
         InputError: `<out>/dataset` exists and is not a dataset that prefmill wrote.
         ContractError: a null in a column that allows none.
+        ExportRefused: answers marked one by one that are all desirable, or none.
     """
     target, fresh = out / "dataset", out / ".dataset.new"
     refuse_foreign(target)
@@ -83,6 +87,8 @@ def write_dataset(
     fresh.mkdir(parents=True)
     try:
         facts = [_write_config(fresh, name, rows, release) for name, rows in configs.items()]
+        for config in facts:
+            _refuse_one_class(config)
         (fresh / CARD).write_text(render_card(run, facts), encoding="utf-8", newline="\n")
         write_json(fresh / MANIFEST, _manifest(fresh, run, facts, release))
         swap(fresh, target)
@@ -116,13 +122,27 @@ def refuse_foreign(target: Path) -> None:
 
 
 def swap(fresh: Path, target: Path) -> None:
-    """Put `fresh` in the place of `target`: a reader finds the old, the new or none, never half."""
-    old = target.with_name(".dataset.old")
+    """Put `fresh` in the place of `target`: a reader finds the old or the new, never half.
+
+    Where the system cannot exchange folders in one step, there is none for a moment; if it ends
+    just then, `restore` brings the old one back.
+    """
+    old = target.with_name(OLD)
     shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
+    if target.exists() and exchange(fresh, target):
+        fresh.rename(old)
+    else:
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def restore(target: Path) -> None:
+    """Bring back what a `swap` that was cut short took away."""
+    old = target.with_name(OLD)
+    if old.exists() and not target.exists():
+        old.rename(target)
 
 
 def _facts_of(run: RunFacts, release: Release) -> dict[str, Any]:
@@ -178,6 +198,15 @@ def _write_config(folder: Path, name: str, rows: ConfigRows, release: Release) -
             shards = write_shards(target, split, schema, chain((first,), groups))
             splits.append(_split_facts(split, shards, columns))
     return ConfigFacts(name, columns, tuple(splits))
+
+
+def _refuse_one_class(config: ConfigFacts) -> None:
+    if config.n_desirable is not None and not 0 < config.n_desirable < config.rows:
+        raise ExportRefused(
+            f"the rows of `{config.name}` have {config.n_desirable} desirable and "
+            f"{config.rows - config.n_desirable} undesirable answers; both must be there, or a "
+            "trainer runs and learns nothing. Look at what the stages before rejected."
+        )
 
 
 def _earlier(last: DatasetFolder | None, config: str, split: str) -> Iterator[pa.Table]:

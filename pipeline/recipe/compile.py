@@ -63,4 +63,6 @@ def _place(problem: Problem, source: RecipeSource) -> tuple[bool, bool, int]:
 def _step(resolved: Resolved) -> Step:
     assert resolved.stage is not None and resolved.config is not None, "no problem was found"
     needs = resolved.stage.needs(resolved.config)
-    return Step(resolved.index, resolved.name, resolved.stage, resolved.config, needs)
+    return Step(
+        resolved.index, resolved.name, resolved.stage, resolved.config, needs, resolved.after
+    )

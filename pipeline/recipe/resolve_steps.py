@@ -16,7 +16,7 @@ from schemas.errors import Problem
 from schemas.stage import Stage, StageConfig
 
 _STEP_KEYS = ("stage", "name")
-_EXPORT_KEYS = ("config",)
+_EXPORT_KEYS = ("config", "after")
 _CAPS = ("rows", "limit")
 """Fields by which a source says how many rows it makes at most."""
 
@@ -31,6 +31,7 @@ class Resolved:
         name: what the recipe calls it.
         stage: its record; None if there is no such stage.
         config: its settings; None if they are wrong.
+        after: for an export, the step whose rows it takes; None for the last.
     """
 
     index: int
@@ -38,6 +39,7 @@ class Resolved:
     name: str
     stage: Stage[Any] | None = None
     config: StageConfig | None = None
+    after: str | None = None
 
 
 def _entries(source: RecipeSource, section: str, key: str) -> Iterator[tuple[int, KeyPath, Any]]:
@@ -112,7 +114,9 @@ def resolve_exports(
         config, found = validate(stage.config, settings, source, path)
         problems += found
         fitted = _fitted(stage, config)
-        steps.append(Resolved(offset + index, path, stage.name, fitted, config))
+        after = item.get("after")
+        known = after if isinstance(after, str) else None
+        steps.append(Resolved(offset + index, path, stage.name, fitted, config, known))
     return steps, problems
 
 

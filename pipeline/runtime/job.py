@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pipeline.dataset.read import DatasetFolder
+from pipeline.dataset.read import MANIFEST, DatasetFolder
 from pipeline.dataset.write import Release, refuse_foreign
 from pipeline.engines.base import ModelSpec
 from pipeline.files import read_json, write_json
@@ -34,6 +34,7 @@ from pipeline.runtime.shapes import shapes_of
 from pipeline.runtime.summary import StepLine, Summary
 from pipeline.runtime.survey import survey_fleet
 from schemas.errors import InputError, Interrupted
+from schemas.layouts import SIGNATURES
 
 Resume = Literal["always", "if_possible", "never"]
 
@@ -61,6 +62,9 @@ def run_job(
         last: the release to which this run adds.
         number: of the release that it makes; None if it makes none.
 
+    Returns:
+        What it came to; without datasets if it has no row to add to the last release.
+
     Raises:
         InputError: the folder, a file or a model cannot be used, or the disk is full.
         GateFailed, ExportRefused: the rows are not good enough; no dataset was written.
@@ -75,9 +79,14 @@ def run_job(
     work = work_folder(plan, out)
     steps = key_steps(plan, specs, work)
     with _disk_errors(out), output_folder(out), own_work(work, out):
+        if number is None:
+            _refuse_release(out)
         _prepare(steps, out, resume, overwrite)
         _record_run(plan, steps, out)
         _work(plan, specs, steps, work, progress)
+        if last is not None and not _adds_rows(steps):
+            seconds = time.monotonic() - started
+            return Summary(plan.recipe.name, _lines(steps, progress), seconds, out, {})
         figures = collect_figures(steps)
         check_gates(plan.recipe.gates, figures)
         release = Release(plan.recipe.splits, figures, last, number)
@@ -125,6 +134,23 @@ def _refuse_newer(out: Path) -> None:
             f"{out} was written by a newer prefmill (work format {found}; this one reads up to "
             f"{FORMAT}). Use that version, or choose another --out."
         )
+
+
+def _refuse_release(out: Path) -> None:
+    """A single run would take the place of all that the releases gathered."""
+    found = (read_json(out / "dataset" / MANIFEST) or {}).get("release")
+    if found is not None:
+        raise InputError(
+            f"{out}/dataset is release {found} of a dataset that grows, which `run` would replace "
+            f"with the rows of one run. Add to it with `prefmill refresh RECIPE --into {out}`, or "
+            "choose another --out."
+        )
+
+
+def _adds_rows(steps: Iterable[KeyedStep]) -> bool:
+    """Whether there is anything to publish; signatures alone are no data."""
+    exports = (step for step in steps if step.is_export and step.config_name != SIGNATURES)
+    return any((report := step.folder.report()) and report.rows_out for step in exports)
 
 
 def _record_run(plan: Plan, steps: Iterable[KeyedStep], out: Path) -> None:

@@ -18,6 +18,8 @@ _OURS = (
     ".dataset.old",
     "run.json",
     "history.jsonl",
+    "releases",
+    "releases.json",
     ".prefmill.lock",
 )
 """What an output folder may already hold; anything else means that it is not ours."""

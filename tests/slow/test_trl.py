@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.dataset.card import RunFacts
+from pipeline.dataset.write import ConfigRows, write_dataset
 from schemas.batch import Batch
 from schemas.errors import ExportRefused
 from schemas.stage import Stage
@@ -110,10 +112,11 @@ def test_empty_answers_are_refused(stage: Stage[Any]) -> None:
         exported(stage, batch_for(stage, [pair_row("r", "An answer.", "")]))
 
 
-def test_one_class_is_refused() -> None:
+def test_one_class_is_refused(tmp_path: Path) -> None:
     """TRL's KTO trains on true labels alone, and its loss stays 0.5."""
     stage = export_kto.STAGE
     rows = exported(stage, batch_for(stage, [pair_row("r", "Good.", "Bad.")])).table
-    only_true = Batch(rows.filter(rows.column("label")))
+    only_true = rows.filter(rows.column("label"))
+    configs = {"kto": ConfigRows(stage.writes, lambda: [only_true])}
     with pytest.raises(ExportRefused, match="1 desirable and 0 undesirable"):
-        run_pass(stage, export_kto.Config(), [only_true.table])
+        write_dataset(tmp_path, configs, RunFacts(name="test", recipe="", versions={}))
