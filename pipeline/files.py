@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
@@ -40,24 +39,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def exchange(one: Path, other: Path) -> bool:
-    """Let two files or folders that exist swap places in one step; False if the system cannot.
-
-    Linux does, on its own file systems; see renameat2(2).
-    """
-    rename = getattr(ctypes.CDLL(None), "renameat2", None)
-    if rename is None:
-        return False
-    names = (_HERE, os.fsencode(one.absolute()), _HERE, os.fsencode(other.absolute()))
-    done: bool = rename(*names, _RENAME_EXCHANGE) == 0
-    return done
-
-
-_HERE = -100
-"""AT_FDCWD; of no account for absolute paths."""
-_RENAME_EXCHANGE = 2
 
 
 def write_json(path: Path, value: Any) -> None:

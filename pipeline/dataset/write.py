@@ -22,7 +22,8 @@ from pipeline.dataset.ordering import in_order
 from pipeline.dataset.read import CARD, FORMAT, MANIFEST, DatasetFolder, is_ours
 from pipeline.dataset.shards import row_groups, write_shards
 from pipeline.dataset.splits import TRAIN, split_names, splits_of
-from pipeline.files import exchange, file_digest, read_json, write_json
+from pipeline.dataset.swap import swap
+from pipeline.files import file_digest, read_json, write_json
 from schemas.arrow import arrow_schema, check_no_nulls
 from schemas.columns import ROW_ID, Column
 from schemas.errors import ExportRefused, InputError
@@ -31,9 +32,6 @@ from schemas.recipe import Splits
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-OLD = ".dataset.old"
-"""What a dataset is called for the moment in which another takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,30 +119,6 @@ def refuse_foreign(target: Path) -> None:
         )
 
 
-def swap(fresh: Path, target: Path) -> None:
-    """Put `fresh` in the place of `target`: a reader finds the old or the new, never half.
-
-    Where the system cannot exchange folders in one step, there is none for a moment; if it ends
-    just then, `restore` brings the old one back.
-    """
-    old = target.with_name(OLD)
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists() and exchange(fresh, target):
-        fresh.rename(old)
-    else:
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def restore(target: Path) -> None:
-    """Bring back what a `swap` that was cut short took away."""
-    old = target.with_name(OLD)
-    if old.exists() and not target.exists():
-        old.rename(target)
-
-
 def _facts_of(run: RunFacts, release: Release) -> dict[str, Any]:
     """What a manifest says of how the dataset came about, as JSON has it."""
     facts = {
@@ -226,6 +200,7 @@ def _new(
 
     def of_split() -> Iterator[pa.Table]:
         for table in rows.tables():
+            table = table.select([ROW_ID.name, *(column.name for column in rows.columns)])
             is_here = [name == split for name in splits_of(table, release.splits)]
             here = table.filter(pa.array(is_here, pa.bool_()))
             if len(known):

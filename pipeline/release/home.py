@@ -12,10 +12,11 @@ import shutil
 from pathlib import Path
 
 from pipeline.dataset.read import DatasetFolder, open_dataset
-from pipeline.dataset.write import refuse_foreign, restore, swap
+from pipeline.dataset.swap import OLD, restore, swap
+from pipeline.dataset.write import refuse_foreign
 
 _RELEASES = "releases"
-_STAYS = ("dataset", ".dataset.new", ".dataset.old", ".prefmill.lock")
+_STAYS = ("dataset", ".dataset.new", OLD, ".prefmill.lock")
 """What of a run's output folder is no part of the work that a release leaves behind."""
 
 
@@ -39,6 +40,7 @@ def current(home: Path) -> DatasetFolder | None:
 def settle(home: Path) -> None:
     """Finish what a publication that was cut short left undone, and forget what it overtook."""
     restore(home / "dataset")
+    shutil.rmtree(home / OLD, ignore_errors=True)
     last = current(home)
     for folder in sorted((home / _RELEASES).glob("[0-9]*")):
         number = int(folder.name)

@@ -8,6 +8,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
@@ -98,6 +99,7 @@ def test_what_was_turned_away_is_not_paid_for_again(nights: Nights) -> None:
     assert second["added"]["dpo"] == 1
     assert requests(second, "respond") == requests(first, "respond") // 8 * 2
     nights.replace(", after: dedup", "")
+    nights.replace("placement:", "limits: {max_unlabelled_share: 1.0}\nplacement:")
     shutil.rmtree(nights.home)
     assert nights.told()["rows"]["signatures"] == nights.told()["rows"]["dpo"] == 7
 
@@ -210,18 +212,8 @@ def test_a_recipe_that_cannot_grow_is_refused_with_what_to_add(nights: Nights, c
 OTHER_FORM = {
     "splits": (("validation: 0.2", "validation: 0.3"), "validation 0.3 and test 0.2 instead of"),
     "a config less": (("  - {config: kto}\n", ""), "without `kto`"),
-    "a config more": (
-        ("  - {config: kto}\n", "  - {config: kto}\n  - {config: ranking}\n"),
-        "`ranking`",
-    ),
-    "columns": (
-        ("best_worst}", "best_worst}\n  - {stage: self_refine, labeller: judge}"),
-        "`label_smoothing` is",
-    ),
-    "scheme": (
-        ("{stage: dedup}", "{stage: dedup, ngram: 3}"),
-        "made with",
-    ),
+    "a config more": (("config: kto}\n", "config: kto}\n  - {config: sppo}\n"), "`sppo`, which"),
+    "scheme": (("{stage: dedup}", "{stage: dedup, ngram: 3}"), "made with"),
 }
 
 
@@ -233,11 +225,17 @@ def test_another_form_than_the_last_releases_is_refused(nights: Nights, case: st
     nights.replace(*change)
     if case == "scheme":
         nights.replace("signatures, after", "signatures, ngram: 3, after")
-    if case == "a config more":
-        nights.replace("best_worst}", "best_worst}\n  - {stage: rank}")
     refused = nights.refused(2)
     assert said in refused and "another --into" in refused
     assert nights.files() == before
+
+
+def test_columns_of_another_version_are_refused(nights: Nights) -> None:
+    nights.told()
+    for path in (nights.home / "dataset" / "dpo").iterdir():
+        pq.write_table(pq.read_table(path).drop_columns(["label_smoothing"]), path)
+    said = nights.refused(2)
+    assert "export `dpo`: column `label_smoothing` is double instead of missing" in said
 
 
 def test_what_is_no_dataset_of_ours_is_left_alone(nights: Nights) -> None:
