@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from schemas.errors import InputError, Problem, RecipeError
 from schemas.ids import release_seed
 from schemas.layouts import ORDER, SCHEME, SIGNATURES
 from schemas.recipe import Splits
+from schemas.stage import StageConfig
 from stages import dedup
 from stages._signatures import SignatureConfig, scheme_of
 
@@ -55,16 +57,14 @@ def _signatures_of(plan: Plan, recipe: str) -> SignatureConfig:
     for step in plan.exports:
         if step.stage.name == f"export_{SIGNATURES}" and isinstance(step.config, SignatureConfig):
             return step.config
-    raise RecipeError(
-        [
-            Problem(
-                "export",
-                f"no `{SIGNATURES}`, by which the next release knows what this one has",
-                advice=f"add to `export`: - {{config: {SIGNATURES}, after: dedup}}",
-                file=recipe,
-            )
-        ]
-    )
+    seen = f"no `{SIGNATURES}`, by which the next release knows what this one has"
+    comparing = next((step for step in plan.steps if _scheme(step) is not None), None)
+    if comparing is None:
+        advice = f"add to `export`: - {{config: {SIGNATURES}, after: dedup}}"
+    else:
+        settings = _settings(comparing.config)
+        advice = f"add to `export`: - {{config: {SIGNATURES}{settings}, after: {comparing.name}}}"
+    raise RecipeError([Problem("export", seen, advice=advice, file=recipe)])
 
 
 def _knowing(plan: Plan, signatures: SignatureConfig, recipe: str) -> dict[str, Step]:
@@ -73,23 +73,20 @@ def _knowing(plan: Plan, signatures: SignatureConfig, recipe: str) -> dict[str, 
     found = {step.name: step for step in plan.steps if _scheme(step) == scheme}
     if found:
         return found
-    # A scheme is JSON, and so a mapping of YAML; `format` is no setting.
-    settings = "".join(
-        f", {name}: {getattr(signatures, name)}"
-        for name in SignatureConfig.model_fields
-        if name in signatures.model_fields_set
+    seen = (
+        f"no `dedup` with the texts and signature settings of `export: {SIGNATURES}`, so that what "
+        "earlier releases have would come again"
     )
-    raise RecipeError(
-        [
-            Problem(
-                "stages",
-                "no `dedup` whose texts and signature settings are those of `export: "
-                f"{SIGNATURES}`, so that earlier rows would come again",
-                advice="add before the stages that cost most: - {stage: dedup" + settings + "}",
-                file=recipe,
-            )
-        ]
-    )
+    line = f"- {{stage: dedup{_settings(signatures)}}}"
+    advice = f"have before the stages that cost most: {line}"
+    raise RecipeError([Problem("stages", seen, advice=advice, file=recipe)])
+
+
+def _settings(config: StageConfig) -> str:
+    """What a recipe must say of a `dedup` to have signatures made like another's, in YAML."""
+    set_there = config.model_dump(mode="json", exclude_defaults=True)
+    ours = {name: set_there[name] for name in SignatureConfig.model_fields if name in set_there}
+    return "".join(f", {name}: {json.dumps(value)}" for name, value in ours.items())
 
 
 def _scheme(step: Step) -> str | None:

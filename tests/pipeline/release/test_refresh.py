@@ -193,9 +193,13 @@ REFUSED = {
         ("  - {config: signatures, after: dedup}\n", ""),
         "add to `export`: - {config: signatures, after: dedup}",
     ),
-    "no dedup": (
+    "neither": (
+        ("  - {stage: dedup}\n", ""),
+        "have before the stages that cost most: - {stage: dedup}",
+    ),
+    "another dedup": (
         ("  - {stage: dedup}\n", "  - {stage: dedup, ngram: 3}\n"),
-        "no `dedup` whose texts and signature settings are those",
+        "no `dedup` with the texts and signature settings",
     ),
     "unknown step": (("after: dedup", "after: dedupe"), "did you mean `dedup`"),
 }
@@ -205,8 +209,19 @@ REFUSED = {
 def test_a_recipe_that_cannot_grow_is_refused_with_what_to_add(nights: Nights, case: str) -> None:
     change, said = REFUSED[case]
     nights.replace(*change)
+    if case == "neither":
+        nights.replace(", after: dedup", "")
     assert said in nights.refused(2)
     assert not (nights.home / "dataset").exists()
+
+
+def test_the_advised_line_has_the_settings_of_the_dedup_that_is_there(nights: Nights) -> None:
+    nights.replace("{stage: dedup}", "{stage: dedup, name: once, ngram: 3, text: [conversation]}")
+    nights.replace("  - {config: signatures, after: dedup}\n", "")
+    line = '- {config: signatures, text: ["conversation"], ngram: 3, after: once}'
+    assert line in nights.refused(2)
+    nights.replace("  - {config: kto}\n", f"  - {{config: kto}}\n  {line}\n")
+    assert nights.told()["release"] == 1
 
 
 OTHER_FORM = {
