@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset.splits import SPLITS, TRAIN
+from pipeline.dataset.swap import OLD
 from pipeline.files import read_json
 from schemas.errors import InputError
 
@@ -78,7 +79,7 @@ def open_dataset(path: Path) -> DatasetFolder:
     Raises:
         InputError: there is none.
     """
-    for folder in (path, path / "dataset"):
+    for folder in (path, path / "dataset", path / OLD):
         manifest = read_json(folder / MANIFEST)
         if manifest is not None and is_ours(manifest):
             return DatasetFolder(folder, manifest)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from pipeline.dataset.place import check_place
 from pipeline.dataset.read import DatasetFolder, open_dataset
 from pipeline.dataset.swap import OLD, restore, swap
-from pipeline.dataset.write import refuse_foreign
 
 _RELEASES = "releases"
 _STAYS = ("dataset", ".dataset.new", OLD, ".prefmill.lock")
@@ -31,7 +31,7 @@ def current(home: Path) -> DatasetFolder | None:
     Raises:
         InputError: a run that has written no dataset yet, or something that is not ours.
     """
-    refuse_foreign(home / "dataset")
+    check_place(home / "dataset")
     if (home / "dataset").exists() or (home / "run.json").exists():
         return open_dataset(home)
     return None

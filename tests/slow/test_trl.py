@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.dataset.card import RunFacts
+from pipeline.dataset.facts import RunFacts
 from pipeline.dataset.write import ConfigRows, write_dataset
 from schemas.batch import Batch
 from schemas.errors import ExportRefused

@@ -8,14 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dataset.card import (
-    ConfigFacts,
-    ModelFacts,
-    RunFacts,
-    SplitFacts,
-    StepFacts,
-    render_card,
-)
+from pipeline.dataset.card import render_card
+from pipeline.dataset.facts import ConfigFacts, ModelFacts, RunFacts, SplitFacts, StepFacts
 from schemas.columns import LINEAGE, MARGIN, P_CHOSEN, ROW_ID
 from schemas.layouts import LABEL, PROMPT
 

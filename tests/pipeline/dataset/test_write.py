@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.dataset import shards as dataset
-from pipeline.dataset.card import RunFacts
+from pipeline.dataset.facts import RunFacts
 from pipeline.dataset.read import open_dataset
 from pipeline.dataset.shards import row_groups
 from pipeline.dataset.write import ConfigRows, Release, is_current, write_dataset
@@ -151,10 +151,14 @@ def test_no_rows_make_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_an_earlier_dataset_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    folder = write(tmp_path, table(0, 3))
-    (folder / "dpo" / "stale.parquet").touch()
+    rows = ConfigRows((NUMBER, SOURCE), lambda: [table(0, 3)])
+    folder = write_dataset(tmp_path, {"dpo": rows, "sft": rows}, RUN)
     write(tmp_path, table(0, 2))
-    assert "dpo/stale.parquet" not in contents(folder)
+    assert set(contents(folder)) == {
+        "README.md",
+        "manifest.json",
+        "dpo/train-00000-of-00001.parquet",
+    }
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.dataset import swap as dataset
-from pipeline.dataset.card import RunFacts
+from pipeline.dataset.facts import RunFacts
 from pipeline.dataset.read import open_dataset
 from pipeline.dataset.write import ConfigRows, Release, write_dataset
 from pipeline.release.home import current, next_folder, publish, settle
