@@ -176,6 +176,16 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     _json(parser, "all figures as JSON")
 
 
+def _diff(parser: argparse.ArgumentParser) -> None:
+    for name, which in (("old", "earlier"), ("new", "later")):
+        parser.add_argument(
+            name,
+            metavar=name.upper(),
+            help=f"the {which} one: a dataset folder, or the output folder of a run",
+        )
+    _json(parser, "everything as JSON")
+
+
 def _stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
     form = parser.add_mutually_exclusive_group()
@@ -297,6 +307,12 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill audit runs/mine --human labelled-by-us.jsonl --json\n"
         "  prefmill audit --scaling win-rates.csv --loss 0.5",
         _audit,
+    ),
+    "diff": (
+        "show what became of a dataset from one version to another; exit code 3 if a prompt "
+        "crossed splits",
+        "  prefmill diff runs/monday runs/tuesday\n  prefmill diff runs/a/dataset runs/b --json",
+        _diff,
     ),
     "stages": (
         "list the stages, or explain one",

@@ -6,6 +6,7 @@ import errno
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -86,16 +87,28 @@ def run_job(
         _prepare(steps, out, resume, overwrite)
         _record_run(plan, steps, out)
         _work(plan, specs, steps, work, progress)
-        if last is not None and not _adds_rows(steps):
-            seconds = time.monotonic() - started
-            return Summary(plan.recipe.name, _lines(steps, progress), seconds, out, {})
-        figures = collect_figures(steps)
-        check_gates(plan.recipe.gates, figures)
-        release = Release(plan.recipe.splits, figures, last, number)
-        rows = publish_dataset(plan, steps, out, release)
-        notes = dataset_notes(out)
-    seconds = time.monotonic() - started
-    return Summary(plan.recipe.name, _lines(steps, progress), seconds, out, rows, notes=notes)
+        done = Summary(plan.recipe.name, _lines(steps, progress), 0.0, out, {})
+        if last is None or _adds_rows(steps):
+            done = _publish(plan, steps, done, progress, last, number)
+    return replace(done, seconds=time.monotonic() - started)
+
+
+def _publish(
+    plan: Plan,
+    steps: list[KeyedStep],
+    done: Summary,
+    progress: Progress,
+    last: DatasetFolder | None,
+    number: int | None,
+) -> Summary:
+    """Hold the rows to the recipe's gates and write the dataset; the summary with both."""
+    measured = collect_figures(plan, steps, done.out, last)
+    for note in check_gates(plan.recipe.gates, measured, last.figures if last else None):
+        progress.say(note)
+    release = Release(plan.recipe.splits, measured.values, last, number)
+    rows = publish_dataset(plan, steps, done.out, release)
+    notes = dataset_notes(done.out)
+    return replace(done, datasets=rows, notes=notes, figures=measured.values)
 
 
 @contextmanager
