@@ -56,7 +56,7 @@ def _init(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
-    _recipe(parser)
+    _recipe(parser, "RECIPE|DIR", "the recipe, a YAML file; or a run's output folder, or a dataset")
     _json(parser, "problems as JSON")
 
 
@@ -197,8 +197,10 @@ def _schema(parser: argparse.ArgumentParser) -> None:
     """No arguments."""
 
 
-def _recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="the recipe, a YAML file")
+def _recipe(
+    parser: argparse.ArgumentParser, shown: str = "RECIPE", what: str = "the recipe, a YAML file"
+) -> None:
+    parser.add_argument("recipe", metavar=shown, help=what)
     parser.add_argument(
         "--set",
         action="append",
@@ -269,8 +271,9 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         _init,
     ),
     "check": (
-        "find every mistake in a recipe without running anything",
-        "  prefmill check recipe.yaml\n  prefmill check recipe.yaml --set seed=8 --json",
+        "find every mistake in a recipe without running anything, or in a dataset folder",
+        "  prefmill check recipe.yaml\n  prefmill check recipe.yaml --set seed=8 --json\n"
+        "  prefmill check runs/mine",
         _check,
     ),
     "plan": (

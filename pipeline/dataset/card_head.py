@@ -180,28 +180,12 @@ def read_head(text: str, place: str) -> Head:
     for token in yaml.scan(head, Loader=yaml.BaseLoader):
         if isinstance(token, yaml.AliasToken):
             raise _broken(place, token.start_mark.line + 1, f"`*{token.value}` is an alias")
-    if _starts(head) is None:  # `{a: 1, b: 2}`
+    starts, plain = _parsed(head)
+    if starts is None:  # `{a: 1, b: 2}`
         head = head_text(values)
-    return _read_entries(head, place)
-
-
-def _starts(head: str) -> dict[int, str] | None:
-    """The keys by the line in which they begin; None if one begins elsewhere in its line."""
-    import yaml
-
-    node = yaml.compose(head, Loader=yaml.BaseLoader)
-    keys = [key for key, _ in node.value] if node else []
-    starts = {key.start_mark.line: key.value for key in keys if not key.start_mark.column}
-    return starts if len(starts) == len(keys) else None
-
-
-def _read_entries(head: str, place: str) -> Head:
-    import yaml
-
-    starts = _starts(head)
+        starts, plain = _parsed(head)
     if starts is None:
         raise _broken(place, 1, "a key that is no plain word")
-    plain = yaml.load(head, Loader=yaml.BaseLoader)
     lines = head.removesuffix("\n").split("\n")
     bounds = [*starts, len(lines)]
     entries: dict[str, Entry] = {}
@@ -211,6 +195,21 @@ def _read_entries(head: str, place: str) -> Head:
         entries[key] = Entry(key, tuple(lines[start:end]), plain[key])
     before = tuple(line for line in lines[: bounds[0]] if line.strip())
     return Head(before, tuple(entries.values()))
+
+
+def _parsed(head: str) -> tuple[dict[int, str] | None, dict[str, Any]]:
+    """The keys by the line in which they begin, None if one begins elsewhere in its line; and what
+    each of them says, as text.
+    """
+    import yaml
+
+    loader = yaml.BaseLoader(head)
+    node = loader.get_single_node()
+    if node is None:
+        return {}, {}
+    keys = [key for key, _ in node.value]
+    starts = {key.start_mark.line: key.value for key in keys if not key.start_mark.column}
+    return starts if len(starts) == len(keys) else None, loader.construct_document(node)
 
 
 def _broken(place: str, line: int, what: str) -> InputError:

@@ -20,6 +20,7 @@ GUIDE = (
     "nobody changed it; what you change, or write outside the marks, stays. To have a section made "
     "anew, delete it with its marks; to do without it, delete what is between them. -->"
 )
+_MARK = re.compile(r"<!-- /?prefmill:[\w.-]+ [0-9a-f]{16} -->")
 _OPEN = re.compile(r"<!-- prefmill:([\w.-]+) ([0-9a-f]{16}) -->")
 
 
@@ -54,19 +55,19 @@ def checksum(text: str) -> str:
 
 
 def read_blocks(lines: Sequence[str]) -> list[Block]:
-    """The sections and what stands between them. A mark without its fellow is mere text."""
+    """The sections and what stands between them, without marks that have lost their fellow."""
     blocks: list[Block] = []
     between: list[str] = []
     at = 0
     while at < len(lines):
         found = _section(lines, at)
         if found is None:
-            between.append(lines[at])
+            between += [] if _MARK.fullmatch(lines[at].strip()) else [lines[at]]
             at += 1
-            continue
-        blocks += [between, found]
-        between = []
-        at += len(found.lines)
+        else:
+            blocks += [between, found]
+            between = []
+            at += len(found.lines)
     return [*blocks, between]
 
 

@@ -9,11 +9,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.dataset.place import check_place
+from pipeline.dataset.check import check_dataset
 from pipeline.dataset.read import DatasetFolder, open_dataset
 from pipeline.dataset.swap import OLD, restore, swap
+from schemas.errors import InputError
 
 _RELEASES = "releases"
 _STAYS = ("dataset", ".dataset.new", OLD, ".prefmill.lock")
@@ -31,10 +33,24 @@ def current(home: Path) -> DatasetFolder | None:
     Raises:
         InputError: a run that has written no dataset yet, or something that is not ours.
     """
-    check_place(home / "dataset")
     if (home / "dataset").exists() or (home / "run.json").exists():
         return open_dataset(home)
     return None
+
+
+def check_release(last: DatasetFolder) -> None:
+    """Make sure that a release is whole and as it was written, before another stands on it.
+
+    Raises:
+        InputError: it is not; says all that is wrong.
+    """
+    problems = check_dataset(last)
+    if problems:
+        listed = "\n".join(str(replace(problem, advice="")) for problem in problems)
+        raise InputError(
+            f"{last.path} is not as release {last.release} was written, so none is made of it:\n"
+            f"{listed}\nPut it right, from a backup or from where it was pushed to."
+        )
 
 
 def settle(home: Path) -> None:

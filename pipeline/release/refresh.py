@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.dataset.read import DatasetFolder, open_dataset
 from pipeline.recipe.plan import Plan
-from pipeline.release.home import current, next_folder, publish, settle
+from pipeline.release.home import check_release, current, next_folder, publish, settle
 from pipeline.release.ledger import record, rows_added, rows_of
 from pipeline.release.standing import plan_release
 from pipeline.runtime.job import run_job
@@ -75,6 +75,7 @@ def refresh(
         settle(home)
         last = current(home)
         if last is not None:
+            check_release(last)
             record(home, last)
         number = 1 if last is None else last.release + 1
         plan = plan_release(plan, last, number, recipe)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dataset.card import render_card
@@ -186,6 +186,7 @@ def edited_cards(draw: st.DrawFn) -> str:
     return "\n".join([head, *keys, "---", *lines])
 
 
+@settings(max_examples=40)
 @given(edited_cards())
 def test_merging_twice_is_merging_once(old: str) -> None:
     once = merge_card(old, NEW)
@@ -194,6 +195,7 @@ def test_merging_twice_is_merging_once(old: str) -> None:
     assert head_values(once, "card") == front(once)
 
 
+@settings(max_examples=40)
 @given(edited_cards())
 def test_no_line_of_a_person_is_lost(old: str) -> None:
     generated = {line.strip() for line in OLD.split("\n")}

@@ -6,16 +6,22 @@ import json
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.cli.main import main
+from pipeline.dataset.facts import RunFacts
 from pipeline.dataset.read import open_dataset
+from pipeline.dataset.write import ConfigRows, Release, write_dataset
+from schemas.columns import LABEL_SMOOTHING, Column
+from schemas.layouts import ORDER
+from schemas.recipe import Splits
+from stages import export_dpo, export_kto, export_signatures
 from tests.pipeline.release.nights import RECIPE, Nights, prompt, requests
 
 
@@ -247,10 +253,43 @@ def test_another_form_than_the_last_releases_is_refused(nights: Nights, case: st
 
 def test_columns_of_another_version_are_refused(nights: Nights) -> None:
     nights.told()
-    for path in (nights.home / "dataset" / "dpo").iterdir():
-        pq.write_table(pq.read_table(path).drop_columns(["label_smoothing"]), path)
+    made = nights.dataset
+
+    def rows(config: str, columns: tuple[Column, ...]) -> ConfigRows:
+        kept = tuple(column for column in columns if column not in (ORDER, LABEL_SMOOTHING))
+        return ConfigRows(kept, lambda: made.tables(config))
+
+    stages = (export_dpo.STAGE, export_kto.STAGE, export_signatures.STAGE)
+    names = [stage.name.removeprefix("export_") for stage in stages]
+    configs = {name: rows(name, one.writes) for name, one in zip(names, stages, strict=True)}
+    facts = RunFacts(name="older", recipe="name: older", versions={})
+    splits = Splits(validation=0.2, test=0.2)
+    older = write_dataset(nights.folder / "older", configs, facts, Release(splits))
+    shutil.rmtree(nights.home)
+    shutil.copytree(older, nights.home / "dataset")
     said = nights.refused(2)
     assert "export `dpo`: column `label_smoothing` is double instead of missing" in said
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "missing": lambda shard: shard.unlink(),
+    "checksum": lambda shard: shard.write_bytes(shard.read_bytes()[:-9] + b"x" * 9),
+    "not in manifest.json": lambda shard: shard.with_name("notes.txt").write_text("mine"),
+}
+
+
+@pytest.mark.parametrize("said", DAMAGE)
+def test_a_release_that_was_damaged_is_refused_before_anything_is_done(
+    nights: Nights, said: str
+) -> None:
+    nights.told()
+    nights.prompts(range(10))
+    DAMAGE[said](next((nights.home / "dataset" / "dpo").iterdir()))
+    before = nights.files()
+    refused = nights.refused(2)
+    assert said in refused and "is not as release 1 was written" in refused
+    assert nights.files() == before
+    assert not any((nights.home / "releases").iterdir())
 
 
 def test_what_is_no_dataset_of_ours_is_left_alone(nights: Nights) -> None:
