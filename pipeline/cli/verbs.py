@@ -186,6 +186,29 @@ def _diff(parser: argparse.ArgumentParser) -> None:
     _json(parser, "everything as JSON")
 
 
+def _push(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", metavar="DIR", help="output folder of a run, or a dataset folder")
+    parser.add_argument(
+        "place", nargs="?", metavar="PLACE", help="a folder, or a URL such as s3://bucket/folder"
+    )
+    parser.add_argument("--repo-id", metavar="ORG/NAME", help="a dataset repo of the hub, instead")
+    parser.add_argument("--private", action="store_true", help="if the repo is made, for us only")
+    parser.add_argument("--create-pr", action="store_true", help="propose it in a pull request")
+    parser.add_argument("--revision", metavar="BRANCH", help="default: main")
+    parser.add_argument(
+        "--tag", metavar="NAME", help="default: v<release> on main, none on other branches"
+    )
+    parser.add_argument("--message", metavar="TEXT", help="of the commit")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+    parser.add_argument(
+        "--no-license", action="store_true", help="publish although the card states no licence"
+    )
+    parser.add_argument(
+        "--adopt", action="store_true", help="publish beside files that prefmill did not write"
+    )
+    _json(parser, "what was done as JSON")
+
+
 def _stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
     form = parser.add_mutually_exclusive_group()
@@ -316,6 +339,13 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "crossed splits",
         "  prefmill diff runs/monday runs/tuesday\n  prefmill diff runs/a/dataset runs/b --json",
         _diff,
+    ),
+    "push": (
+        "publish the dataset: to a hub in one commit, or to a folder or object store",
+        "  prefmill push runs/mine --repo-id org/name --dry-run\n"
+        "  prefmill push runs/mine --repo-id org/name --private\n"
+        "  prefmill push runs/mine s3://bucket/datasets/mine",
+        _push,
     ),
     "stages": (
         "list the stages, or explain one",
