@@ -117,7 +117,18 @@ def _refresh(parser: argparse.ArgumentParser) -> None:
         "--into",
         required=True,
         metavar="DIR_OR_REPO",
-        help="folder of the dataset that grows; what `run` left there is its first release",
+        help="the dataset that grows: a folder, in which what `run` left is the first release; "
+        "org/name of a hub; or a URL such as s3://bucket/folder. A folder that is not there yet "
+        "begins with ./ or /",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder of the work on a repo or URL (default: runs/<name>)"
+    )
+    parser.add_argument(
+        "--no-push", action="store_true", help="make the release and check its gates, no more"
+    )
+    parser.add_argument(
+        "--no-license", action="store_true", help="publish although the card states no licence"
     )
     _scheduler(parser)
     parser.add_argument(
@@ -317,8 +328,8 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
     ),
     "refresh": (
         "add what is new to the last release of a dataset and make that the next",
-        "  prefmill refresh nightly.yaml --into datasets/nightly\n"
-        "  prefmill refresh nightly.yaml --into datasets/nightly --set seed=8 --json",
+        "  prefmill refresh nightly.yaml --into ./datasets/nightly\n"
+        "  prefmill refresh nightly.yaml --into org/name --out /var/lib/nightly --json",
         _refresh,
     ),
     "status": (

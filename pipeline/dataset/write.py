@@ -30,7 +30,6 @@ from pipeline.dataset.swap import restore, swap
 from pipeline.files import file_digest, read_json, write_json
 from schemas.arrow import arrow_schema, check_no_nulls
 from schemas.columns import ROW_ID, Column
-from schemas.errors import ExportRefused
 from schemas.layouts import LABEL, ORDER
 from schemas.recipe import Splits
 
@@ -81,7 +80,6 @@ def write_dataset(
     Raises:
         InputError: as `check_place`.
         ContractError: a null in a column that allows none.
-        ExportRefused: answers marked one by one that are all desirable, or none.
     """
     target, fresh = out / "dataset", out / ".dataset.new"
     restore(target)
@@ -90,8 +88,6 @@ def write_dataset(
     fresh.mkdir(parents=True)
     try:
         facts = [_write_config(fresh, name, rows, release) for name, rows in configs.items()]
-        for config in facts:
-            _refuse_one_class(config)
         card = _merged(out, render_card(run, facts, _release_facts(release)), release)
         (fresh / CARD).write_text(card, encoding="utf-8", newline="\n")
         write_json(fresh / MANIFEST, _manifest(fresh, run, facts, release))
@@ -185,15 +181,6 @@ def _write_config(folder: Path, name: str, rows: ConfigRows, release: Release) -
             shards = write_shards(target, split, schema, chain((first,), groups))
             splits.append(_split_facts(split, shards, columns))
     return ConfigFacts(name, columns, tuple(splits))
-
-
-def _refuse_one_class(config: ConfigFacts) -> None:
-    if config.n_desirable is not None and not 0 < config.n_desirable < config.rows:
-        raise ExportRefused(
-            f"the rows of `{config.name}` have {config.n_desirable} desirable and "
-            f"{config.rows - config.n_desirable} undesirable answers; both must be there, or a "
-            "trainer runs and learns nothing. Look at what the stages before rejected."
-        )
 
 
 def _earlier(last: DatasetFolder | None, config: str, split: str) -> Iterator[pa.Table]:

@@ -10,7 +10,7 @@ from pipeline.dataset.read import CARD, MANIFEST, is_ours
 from pipeline.hub.contents import Contents, Source, digest_of, size_of
 from schemas.errors import InputError
 
-_NEUTRAL = frozenset((".gitattributes", CARD))
+NEUTRAL = frozenset((".gitattributes", CARD))
 """Files of a repo that was just made by hand."""
 _SHOWN = 5
 
@@ -71,7 +71,7 @@ class Change:
 
 def refuse_to_overwrite(place: str, contents: Contents, remote: Remote, *, adopt: bool) -> None:
     """Raise InputError if the place holds what is not ours, or a newer release."""
-    foreign = sorted(remote.files.keys() - _NEUTRAL)
+    foreign = sorted(remote.files.keys() - NEUTRAL)
     if foreign and not remote.is_ours and not adopt:
         more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
         raise InputError(
@@ -93,7 +93,7 @@ def with_card(place: str, contents: Contents, remote: Remote, *, needs_license: 
         InputError: a card's YAML cannot be read, or no licence is stated though one is needed.
     """
     card = contents.card
-    if needs_license and not _license_of(card, place):
+    if needs_license and not license_of(card, place):
         raise InputError(
             "no licence is stated, and none is guessed: set `card: {license: ...}` in the recipe "
             "and run it again, write `license: ...` into the YAML of the dataset's README.md, or "
@@ -102,7 +102,8 @@ def with_card(place: str, contents: Contents, remote: Remote, *, needs_license: 
     return replace(contents, files={**contents.files, CARD: card.encode("utf-8")})
 
 
-def _license_of(card: str, place: str) -> str | None:
+def license_of(card: str, place: str) -> str | None:
+    """The licence that a card states; None if it states none. Raises InputError for bad YAML."""
     import yaml
 
     lines = card.splitlines()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.dataset.facts import RunFacts
-from pipeline.dataset.write import ConfigRows, write_dataset
+from pipeline.dataset.balance import refuse_one_class
+from pipeline.dataset.write import ConfigRows
 from schemas.batch import Batch
 from schemas.errors import ExportRefused
 from schemas.stage import Stage
@@ -113,11 +113,10 @@ def test_empty_answers_are_refused(stage: Stage[Any]) -> None:
         exported(stage, batch_for(stage, [pair_row("r", "An answer.", "")]))
 
 
-def test_one_class_is_refused(tmp_path: Path) -> None:
+def test_one_class_is_refused() -> None:
     """TRL's KTO trains on true labels alone, and its loss stays 0.5."""
     stage = export_kto.STAGE
     rows = exported(stage, batch_for(stage, [pair_row("r", "Good.", "Bad.")])).table
     only_true = rows.filter(rows.column("label"))
-    configs = {"kto": ConfigRows(stage.writes, lambda: [only_true])}
     with pytest.raises(ExportRefused, match="1 desirable and 0 undesirable"):
-        write_dataset(tmp_path, configs, RunFacts(name="test", recipe="", versions={}))
+        refuse_one_class("kto", ConfigRows(stage.writes, lambda: [only_true]), None)

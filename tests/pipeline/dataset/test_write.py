@@ -19,7 +19,7 @@ from pipeline.dataset.write import ConfigRows, Release, is_current, write_datase
 from pipeline.files import file_digest, read_json
 from schemas.arrow import arrow_schema
 from schemas.columns import SOURCE, Column
-from schemas.errors import ContractError, ExportRefused, InputError
+from schemas.errors import ContractError, InputError
 from schemas.layouts import LABEL, ORDER, PROMPT
 from schemas.recipe import Splits
 from schemas.types import INT
@@ -120,29 +120,6 @@ def test_order_sorts_the_rows_and_is_gone(tmp_path: Path) -> None:
         {"row_id": "b", "label": True},
     ]
     assert "2 desirable and 1 undesirable" in (folder / "README.md").read_text()
-
-
-@pytest.mark.parametrize(
-    ("label", "seen"), [(True, "1 desirable and 0"), (False, "0 desirable and 1")]
-)
-def test_answers_of_one_class_are_refused_and_the_earlier_dataset_stays(
-    tmp_path: Path, label: bool, seen: str
-) -> None:
-    before = contents(write(tmp_path, table(0, 10)))
-    rows = pa.table({"row_id": ["a"], "label": [label]})
-    with pytest.raises(ExportRefused, match=f"`kto` have {seen} undesirable"):
-        write_dataset(tmp_path, {"kto": ConfigRows((LABEL,), lambda: [rows])}, RUN)
-    assert contents(tmp_path / "dataset") == before
-
-
-def test_a_class_that_the_new_rows_lack_may_be_in_the_last_release(tmp_path: Path) -> None:
-    def kto(name: str, label: list[bool]) -> dict[str, ConfigRows]:
-        rows = pa.table({"row_id": [f"{name}{n}" for n in range(len(label))], "label": label})
-        return {"kto": ConfigRows((LABEL,), lambda: [rows])}
-
-    last = open_dataset(write_dataset(tmp_path / "1", kto("a", [True, False]), RUN))
-    folder = write_dataset(tmp_path / "2", kto("b", [True]), RUN, Release(last=last, number=2))
-    assert open_dataset(folder).splits("kto") == {"train": 3}
 
 
 def test_no_rows_make_an_empty_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.dataset.card import RunFacts
+from pipeline.dataset.facts import RunFacts
 from pipeline.dataset.read import DatasetFolder, open_dataset
 from pipeline.dataset.write import ConfigRows, Release, write_dataset
 from schemas.columns import Column

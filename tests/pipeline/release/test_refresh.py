@@ -115,7 +115,7 @@ def test_what_was_turned_away_is_not_paid_for_again(nights: Nights) -> None:
     shares=st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.2, 0.3)]),
 )
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_prompt_ever_moves_or_comes_twice(
     tmp_path_factory: pytest.TempPathFactory, growth: list[int], shares: tuple[float, float]
