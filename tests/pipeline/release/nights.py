@@ -40,11 +40,17 @@ def prompt(number: int) -> str:
 class Nights:
     """A recipe, its file of prompts, and the dataset that they make night by night."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        capsys: pytest.CaptureFixture[str] | None = None,
+        into: str | None = None,
+    ) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.recipe = folder / "nightly.yaml"
-        self._capsys = capsys
+        self.into = into
+        self.capsys = capsys
         folder.mkdir(parents=True, exist_ok=True)
         self.write(RECIPE)
 
@@ -61,26 +67,26 @@ class Nights:
         (self.folder / "prompts.jsonl").write_text("".join(lines))
 
     def refresh(self, *options: str) -> int:
-        return main(
-            ["refresh", str(self.recipe), "--into", str(self.home), "--quiet", "--json", *options]
-        )
+        home = str(self.home)
+        place = ["--into", home] if self.into is None else ["--into", self.into, "--out", home]
+        return main(["refresh", str(self.recipe), *place, "--quiet", "--json", *options])
 
     def told(self, *options: str) -> dict[str, Any]:
         """Refresh, which must end well, and return what it says of it."""
-        assert self._capsys is not None
-        self._capsys.readouterr()
+        assert self.capsys is not None
+        self.capsys.readouterr()
         code = self.refresh(*options)
-        captured = self._capsys.readouterr()
+        captured = self.capsys.readouterr()
         assert code == 0, captured.err
         told: dict[str, Any] = json.loads(captured.out)
         return told
 
     def refused(self, code: int, *options: str) -> str:
         """Refresh, which must be refused, and return why."""
-        assert self._capsys is not None
-        self._capsys.readouterr()
+        assert self.capsys is not None
+        self.capsys.readouterr()
         assert self.refresh(*options) == code
-        return self._capsys.readouterr().err
+        return self.capsys.readouterr().err
 
     @property
     def dataset(self) -> DatasetFolder:
