@@ -115,8 +115,8 @@ def resolve_exports(
         problems += found
         fitted = _fitted(stage, config)
         after = item.get("after")
-        known = after if isinstance(after, str) else None
-        steps.append(Resolved(offset + index, path, stage.name, fitted, config, known))
+        parent = after if isinstance(after, str) else None
+        steps.append(Resolved(offset + index, path, stage.name, fitted, config, parent))
     return steps, problems
 
 
