@@ -236,7 +236,12 @@ class ExportEntry(BaseModel):
     config: str = Field(
         description="Which dataset config, e.g. `dpo` or `kto`; also its folder.", min_length=1
     )
-    layout: str = Field("trl", description="Whose column layout: `trl`.", min_length=1)
+    layout: str = Field(
+        "trl",
+        description="Whose column layout. The first is the exporter's own; others are views of it, "
+        "written to `exports/<layout>` beside the dataset.",
+        min_length=1,
+    )
     after: str | None = Field(
         None,
         min_length=1,

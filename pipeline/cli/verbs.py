@@ -220,6 +220,34 @@ def _push(parser: argparse.ArgumentParser) -> None:
     _json(parser, "what was done as JSON")
 
 
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", metavar="DIR", help="output folder of a finished run, or a dataset")
+    parser.add_argument(
+        "--layout",
+        required=True,
+        metavar="NAME",
+        help="trl, openrlhf, llama_factory, axolotl, ms_swift, nemo_rl, helpsteer, "
+        "ultrafeedback_binarized, sharegpt or ranking",
+    )
+    parser.add_argument(
+        "--config", metavar="NAME", help="only this dataset config (default: all it can hold)"
+    )
+    parser.add_argument(
+        "--task",
+        choices=("dpo", "kto", "reward", "prompts", "sft", "ranking"),
+        help="what the rows are for (default: what the config is for)",
+    )
+    parser.add_argument(
+        "--form",
+        choices=("conversational", "standard"),
+        help="messages, or plain strings (default: messages where the layout has them)",
+    )
+    parser.add_argument("--split", metavar="NAME", help="only this split (default: all)")
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="where to write (default: DIR/exports/NAME of the layout)"
+    )
+
+
 def _stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
     form = parser.add_mutually_exclusive_group()
@@ -357,6 +385,13 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill push runs/mine --repo-id org/name --private\n"
         "  prefmill push runs/mine s3://bucket/datasets/mine",
         _push,
+    ),
+    "export": (
+        "write the dataset in the layout of a trainer",
+        "  prefmill export runs/mine --layout llama_factory\n"
+        "  prefmill export runs/mine --layout trl --task reward --form standard\n"
+        "  prefmill export runs/mine --layout axolotl --config kto --out kto-for-axolotl",
+        _export,
     ),
     "stages": (
         "list the stages, or explain one",

@@ -12,10 +12,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from pipeline.recipe.catalog import EXPORT_PREFIX, Catalog
+from pipeline.recipe.resolve_exports import layouts_of, own_layouts
 from schemas.recipe import ExportEntry, Recipe, StageEntry
 from schemas.stage import Stage
 
 Schema = dict[str, Any]
+_LAYOUT_DOC = ExportEntry.model_fields["layout"].description
 
 
 def recipe_schema(catalog: Catalog) -> Schema:
@@ -34,7 +36,8 @@ def recipe_schema(catalog: Catalog) -> Schema:
     for stage in catalog.steps.values():
         definitions[_key(stage)] = _variant(stage, stage_entry, configs[stage.config], "stage")
     for stage in catalog.exporters.values():
-        definitions[_key(stage)] = _variant(stage, export_entry, configs[stage.config], "config")
+        variant = _variant(stage, export_entry, configs[stage.config], "config")
+        definitions[_key(stage)] = _with_layouts(variant, stage)
     recipe["properties"]["stages"]["items"] = _one_of(list(catalog.steps.values()))
     recipe["properties"]["export"]["items"] = _one_of(list(catalog.exporters.values()))
     return {
@@ -51,6 +54,16 @@ def _key(stage: Stage[Any]) -> str:
 
 def _one_of(records: list[Stage[Any]]) -> Schema:
     return {"oneOf": [{"$ref": f"#/$defs/{_key(record)}"} for record in records]}
+
+
+def _with_layouts(variant: Schema, stage: Stage[Any]) -> Schema:
+    """An exporter's variant with the views of what it writes among its layouts."""
+    if not own_layouts(stage):
+        return variant
+    properties = variant["properties"]
+    layout = {key: value for key, value in properties["layout"].items() if key != "const"}
+    layout |= {"enum": list(layouts_of(stage)), "description": _LAYOUT_DOC}
+    return variant | {"properties": properties | {"layout": layout}}
 
 
 def _variant(stage: Stage[Any], entry: Schema, config: Schema, tag: str) -> Schema:

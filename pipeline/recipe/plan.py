@@ -40,9 +40,11 @@ class Plan:
         base: folder that relative paths in the recipe start from.
         steps: the stages, first to last.
         exports: export stages; each takes rows of a step, but for `Step.after` of the last.
+        views: dataset configs, each with a consumer's layout that it is wanted in as well.
     """
 
     recipe: Recipe
     base: Path
     steps: tuple[Step, ...]
     exports: tuple[Step, ...]
+    views: tuple[tuple[str, str], ...] = ()

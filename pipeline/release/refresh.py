@@ -98,4 +98,14 @@ class Refresh:
         where = self.place.publish(fresh)
         publish(self.home, number)
         record(self.home, open_dataset(self.home))
-        return Refreshed(number, where, rows, added, diff, replace(summary, out=self.home))
+        return Refreshed(number, where, rows, added, diff, _moved(summary, self.home))
+
+
+def _moved(summary: Summary, home: Path) -> Summary:
+    """The same, once all of it lies in another folder."""
+    return replace(
+        summary,
+        out=home,
+        views=tuple(home / view.relative_to(summary.out) for view in summary.views),
+        notes=tuple(note.replace(str(summary.out), str(home)) for note in summary.notes),
+    )

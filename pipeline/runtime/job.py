@@ -31,7 +31,7 @@ from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.partfile import FORMAT
 from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.publish import dataset_notes, publish_dataset
+from pipeline.runtime.publish import dataset_notes, publish_dataset, publish_views
 from pipeline.runtime.run import Runner, describe
 from pipeline.runtime.shapes import shapes_of
 from pipeline.runtime.summary import StepLine, Summary
@@ -70,7 +70,8 @@ def run_job(
 
     Raises:
         InputError: the folder, a file or a model cannot be used, or the disk is full.
-        GateFailed, ExportRefused: the rows are not good enough; no dataset was written.
+        GateFailed, ExportRefused: the rows are not good enough; no dataset was written, or not
+            the view of it that a row does not fit.
         TooManyLosses: more was lost than the recipe allows.
         Interrupted: stopped by the user; resumable.
     """
@@ -101,14 +102,15 @@ def _publish(
     last: DatasetFolder | None,
     number: int | None,
 ) -> Summary:
-    """Hold the rows to the recipe's gates and write the dataset; the summary with both."""
+    """Hold the rows to the recipe's gates and write the dataset; the summary with all that."""
     measured = collect_figures(plan, steps, done.out, last)
     for note in check_gates(plan.recipe.gates, measured, last.figures if last else None):
         progress.say(note)
     release = Release(plan.recipe.splits, measured.values, last, number)
     rows = publish_dataset(plan, steps, done.out, release)
+    views = publish_views(plan, done.out)
     notes = dataset_notes(done.out)
-    return replace(done, datasets=rows, notes=notes, figures=measured.values)
+    return replace(done, datasets=rows, views=views, notes=notes, figures=measured.values)
 
 
 @contextmanager
