@@ -52,7 +52,7 @@ def refuse_foreign_page(page: Path) -> None:
 def render_page(audit: Audit) -> str:
     """The page."""
     title = escape(f"Labels of {audit.name}")
-    body = "".join(_section(section) for section in audit.sections)
+    body = "".join(render_section(section) for section in audit.sections)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{_MARK}'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -91,7 +91,8 @@ def _contents(audit: Audit) -> str:
     return f"<nav>{' '.join(links)}</nav>"
 
 
-def _section(section: Section) -> str:
+def render_section(section: Section) -> str:
+    """One section of figures, as it stands on a page."""
     head = f'<section id="{section.key}"><h2>{escape(section.title)}</h2>'
     if section.unknown:
         return f'{head}<p class="unknown">Cannot be had: {escape(section.unknown)}.</p></section>'
