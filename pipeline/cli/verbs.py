@@ -161,6 +161,18 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     _json(parser, "all figures as JSON")
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dir", metavar="DIR", help="output folder of a run, finished or not, or a dataset folder"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="where to write it (default: report.html, in the folder of the run, else here)",
+    )
+
+
 def _stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
     form = parser.add_mutually_exclusive_group()
@@ -276,6 +288,11 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill audit runs/mine --human labelled-by-us.jsonl --json\n"
         "  prefmill audit --scaling win-rates.csv --loss 0.5",
         _audit,
+    ),
+    "report": (
+        "write one page on a run: rows, scores, labels, costs, and rows to look at",
+        "  prefmill report runs/mine\n  prefmill report dataset -o report.html",
+        _report,
     ),
     "stages": (
         "list the stages, or explain one",

@@ -91,11 +91,11 @@ def _prompts(rows: RowSet) -> list[str]:
     return _sample(sorted(set(chosen)))
 
 
-def _some_of(here: int, all_rows: int) -> Sequence[int]:
+def _some_of(here: int, all_rows: int) -> list[int]:
     """Places of a part's rows to look at: so many that their prompts fill the sample."""
     wanted = 4 * SAMPLE
     if all_rows <= wanted:
-        return range(here)
+        return list(range(here))
     return sorted(random.Random(SEED).sample(range(here), -(-here * wanted // all_rows)))
 
 

@@ -42,17 +42,16 @@ class Measure:
 
 def measures_of(rows: RowSet) -> list[Measure]:
     """What can be measured; null values are left out."""
-    match rows.kind:
-        case "pair":
-            return _of_pairs(rows)
-        case "answer":
-            return _of_answers(rows)
-        case "ranking":
-            return _of_rankings(rows)
-        case "text":
-            name = COMPLETION.name if COMPLETION.name in rows.columns else TEXT.name
-            lengths = _joined([text_lengths(t.column(name)) for t in rows.tables([name])])
-            return _some("Length of the texts", "characters", {"text": lengths}, is_tailed=True)
+    if rows.kind == "pair":
+        return _of_pairs(rows)
+    if LABEL.name in rows.columns:
+        return _of_answers(rows)
+    if RANKING_SCORES.name in rows.columns:
+        return _of_rankings(rows)
+    names = (COMPLETION.name, TEXT.name, REJECTED.name)
+    text = next(name for name in names if name in rows.columns)
+    lengths = _joined([text_lengths(table.column(0)) for table in rows.tables([text])])
+    return _some("Length of the texts", "characters", {text: lengths}, is_tailed=True)
 
 
 def _of_pairs(rows: RowSet) -> list[Measure]:
@@ -101,7 +100,7 @@ def _of_answers(rows: RowSet) -> list[Measure]:
     long, score = _joined(lengths), _joined(scores)
     by_label = {name: score[at] for name, at in parts.items()} if len(score) else {}
     return [
-        *_some("Scores", "score", {n: v[~np.isnan(v)] for n, v in by_label.items()}),
+        *_some("Scores", "score", by_label),
         *_some("Lengths", "characters", {n: long[at] for n, at in parts.items()}, is_tailed=True),
     ]
 
@@ -127,9 +126,12 @@ def _some(
     title: str, unit: str, series: Mapping[str, Floats], *, is_tailed: bool = False
 ) -> list[Measure]:
     """A measure, if there is something in every series."""
-    if not series or not all(len(values) for values in series.values()):
+    import numpy as np
+
+    finite = {name: values[np.isfinite(values)] for name, values in series.items()}
+    if not finite or not all(len(values) for values in finite.values()):
         return []
-    return [Measure(title, unit, series, is_tailed)]
+    return [Measure(title, unit, finite, is_tailed)]
 
 
 def binned(measure: Measure) -> tuple[list[float], dict[str, list[float]]]:
