@@ -98,9 +98,10 @@ def _contents(audit: Audit) -> str:
     return f"<nav>{' '.join(links)}</nav>"
 
 
-def render_section(section: Section) -> str:
-    """One section of figures, as it stands on a page."""
-    head = f'<section id="{section.key}"><h2>{escape(section.title)}</h2>'
+def render_section(section: Section, level: int = 2) -> str:
+    """One section of figures, as it stands on a page under a heading of this level."""
+    heading = f"<h{level}>{escape(section.title)}</h{level}>"
+    head = f'<section id="{section.key}">{heading}'
     if section.unknown:
         return f'{head}<p class="unknown">Cannot be had: {escape(section.unknown)}.</p></section>'
     return f'{head}<p class="meaning">{_code(section.meaning)}</p>{_tables(section)}</section>'

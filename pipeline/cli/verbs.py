@@ -94,6 +94,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quiet", action="store_true", help="no progress, only warnings and the summary"
     )
+    parser.add_argument(
+        "--no-report", action="store_true", help="write no report.html when it is done"
+    )
     _json(parser, "the summary at the end as JSON")
     parser.add_argument(
         "--events",

@@ -95,7 +95,7 @@ def histogram(
         "color": _colour("series", names),
     }
     x_axis = {"grid": False, "tickCount": 5}
-    encoding["x"]["axis"], encoding["y"]["axis"] = x_axis, {"tickCount": 4, "domain": False}
+    encoding["x"]["axis"], encoding["y"]["axis"] = x_axis, {"tickCount": 4, "domain": False, "tickMinStep": 1}
     line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.75}
     area = {"type": "area", "interpolate": "step-after", "opacity": 0.16}
     dash = {

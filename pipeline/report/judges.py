@@ -54,21 +54,29 @@ def _said(row: Row, pair: Row) -> Iterator[dict[str, Any]]:
     chosen, rejected = (ids.get(_text(pair[name])) for name in (CHOSEN.name, REJECTED.name))
     if chosen is None or rejected is None:
         return
+    names = {chosen: "chosen", rejected: "rejected"}
     with_words: set[str] = set()
     for verdict in row.get(VERDICTS.name) or ():
-        values = dict(zip(verdict["shown"], verdict["values"], strict=False))
-        if not {chosen, rejected} & values.keys():
-            continue
-        with_words.add(verdict["labeller"])
-        yield {
-            "labeller": f"{verdict['labeller']} ({verdict['judge']}, {verdict['topic']})",
-            "words": verdict["rationale"] or verdict["raw"],
-            "p": values.get(chosen) if {chosen, rejected} <= values.keys() else None,
-        }
+        here = [names[answer] for answer in verdict["shown"] if answer in names]
+        if len(here) == len(names) or len(verdict["shown"]) == len(here) == 1:
+            with_words.add(verdict["labeller"])
+            yield _verdict(verdict, here, chosen)
     for one in row.get(JUDGEMENTS.name) or ():
         ends = one["response_a"], one["response_b"]
         if set(ends) == {chosen, rejected} and one["labeller"] not in with_words:
             yield _orders(one, is_turned=ends[0] != chosen)
+
+
+def _verdict(verdict: Row, here: Sequence[str], chosen: str) -> dict[str, Any]:
+    """One question to a judge; p is known where it compared the two answers and no others."""
+    is_pairwise = verdict["topic"].partition("/")[0] == "pairwise"
+    values = dict(zip(verdict["shown"], verdict["values"], strict=True))
+    about = f"{here[0]} shown first" if len(here) > 1 else f"of {here[0]}"
+    return {
+        "labeller": f"{verdict['labeller']} ({verdict['judge']}, {verdict['topic']}, {about})",
+        "words": verdict["rationale"] or verdict["raw"],
+        "p": values[chosen] if is_pairwise else None,
+    }
 
 
 def _orders(judgement: Row, *, is_turned: bool) -> dict[str, Any]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_BINS = 24
+_MOST_BINS = 24
+_FEWEST_BINS = 6
 _TAIL = 99
 """Percentile of lengths beyond which they are counted in the last bin: one text of a million
 characters would leave all others in the first."""
@@ -145,7 +146,8 @@ def binned(measure: Measure) -> tuple[list[float], dict[str, list[float]]]:
         low, high = together.min(), together.max()
     if low == high:
         low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, _BINS + 1)
+    bins = int(np.clip(np.sqrt(len(together)), _FEWEST_BINS, _MOST_BINS))
+    edges = np.linspace(low, high, bins + 1)
     counts = {
         name: np.histogram(np.clip(values, low, high), edges)[0].tolist()
         for name, values in measure.series.items()

@@ -61,7 +61,7 @@ def _step_table(facts: Facts) -> str:
         )
         for step in facts.steps
     ]
-    return details("All steps", table(head, rows, "Rows by step", "numbers"))
+    return table(head, rows, "Rows by step", "numbers")
 
 
 def _reasons(facts: Facts) -> str:

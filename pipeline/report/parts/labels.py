@@ -61,7 +61,5 @@ def labels_part(sections: Sequence[Section]) -> Part:
     without = [one for one in sections if one.unknown]
     notes = "".join(f"<li>{coded(one.title)}: {coded(one.unknown)}.</li>" for one in without)
     rest = f'<ul class="missing">{notes}</ul>' if notes else ""
-    intro = section(_KEY, _TITLE, _MEANING, rest)
-    html = intro.html + "".join(render_section(one) for one in shown)
-    return Part(_KEY, _TITLE, html)
-
+    tables = "".join(render_section(one, level=3) for one in shown)
+    return section(_KEY, _TITLE, _MEANING, f'<div class="audits">{tables}</div>', rest)
