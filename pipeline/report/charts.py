@@ -29,8 +29,10 @@ _VARIABLES = {
     _TRACK: "track",
 }
 _BAR = 22
-_NAMES = 118
-"""Left of lying bars, for their names."""
+_NAMES, _NAMES_ROOM = 94, 122
+"""Left of lying bars, for their names as the drawing measures them, and as wider fonts are."""
+_THOUSANDS = 10_000
+"""From here on axes count in thousands."""
 _ROOM = 1.22
 """What the longest bar leaves free for its number."""
 _FONT = "system-ui, sans-serif"
@@ -94,7 +96,7 @@ def histogram(
         "y": {"field": "n", "type": "quantitative", "title": "rows", "stack": None},
         "color": _colour("series", names),
     }
-    x_axis = {"grid": False, "tickCount": 5}
+    x_axis = {"grid": False, "tickCount": 5, "format": _format(max(map(abs, edges)))}
     encoding["x"]["axis"], encoding["y"]["axis"] = x_axis, {"tickCount": 4, "domain": False, "tickMinStep": 1}
     line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.75}
     area = {"type": "area", "interpolate": "step-after", "opacity": 0.16}
@@ -134,14 +136,14 @@ def bars(title: str, unit: str, values: Mapping[str, Mapping[str, float]], note:
     order = list(dict.fromkeys(row["bar"] for row in data))
     texts = [shown[bar] for bar in values]
     plain = {"title": None, "domain": False, "ticks": False}
-    axis = {**plain, "labelExpr": _names_of(texts), "labelLimit": _NAMES, "minExtent": _NAMES}
+    axis = {**plain, "labelExpr": _names_of(texts), "labelLimit": _NAMES, "minExtent": _NAMES_ROOM}
     y = {"field": "bar", "type": "ordinal", "sort": order, "axis": axis}
     x = {
         "field": "n",
         "type": "quantitative",
         "title": unit,
         "scale": {"domain": [0, most * _ROOM], "nice": False},
-        "axis": {"tickCount": 4, "format": "~s", "domain": False},
+        "axis": {"tickCount": 4, "format": _format(most), "domain": False},
     }
     bar_layer = {
         "mark": {"type": "bar", "height": {"band": 0.62}, "cornerRadius": 2},
@@ -189,6 +191,11 @@ def _key(names: Sequence[str]) -> str:
         return ""
     kinds = zip(names, ("fill", "against", "soft"), strict=False)
     return "".join(f'<span class="key {kind}">{escape(name)}</span>' for name, kind in kinds)
+
+
+def _format(most: float) -> str:
+    """How an axis that goes so far writes its numbers."""
+    return "~s" if most >= _THOUSANDS else ",~g"
 
 
 def _names_of(texts: Sequence[str]) -> str:

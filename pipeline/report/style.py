@@ -35,6 +35,7 @@ table.wide td:last-child, table.wide th:last-child { width: 48%; }
   border-left: 2px solid var(--line); padding-left: .7rem; margin: .2rem 0; }
 section section, .pf-browser section:not([class]) { background: none; border: 0; padding: 0;
   margin: 0; }
+.pf-browser nav { margin: 0; }
 .audits { display: grid; gap: 1.8rem 3rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(27rem, 100%), 1fr)); }
 .audits section { min-width: 0; } .audits h3 { margin: 0 0 .2rem; font-size: 1rem; }

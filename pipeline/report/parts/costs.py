@@ -32,7 +32,7 @@ def costs_part(facts: Facts) -> Part:
     if asked:
         tokens = {step: _tokens(usage) for step, usage in asked.items()}
         charts.append(figure(bars("Tokens by step", "tokens", tokens)))
-    seconds = {step.name: {"seconds": step.seconds or 0.0} for step in steps}
+    seconds = {step.name: {"seconds": round(step.seconds or 0.0, 2)} for step in steps}
     charts.append(figure(bars("Time by step", "seconds", seconds)))
     return section(_KEY, _TITLE, _MEANING, grid(charts), _by_model(steps), _runs(facts))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from pipeline.report.charts import bars, figure
@@ -18,7 +19,7 @@ _MEANING = (
     "there so far."
 )
 _BARS = 12
-_STATES = {"complete": "", "partial": "partly done", "waiting": "not begun"}
+_STATES = {"complete": "complete", "partial": "partly done", "waiting": "not begun"}
 
 
 def funnel_part(facts: Facts) -> Part:
@@ -36,8 +37,9 @@ def _rows_chart(facts: Facts) -> str:
 
 
 def _rejects_chart(facts: Facts) -> Iterator[str]:
+    codes = Counter(code for step in facts.steps for code in step.rejects)
     counts = {
-        f"{code} ({step.name})": {"rejects": float(count)}
+        code if codes[code] == 1 else f"{code} ({step.name})": {"rejects": float(count)}
         for step in facts.steps
         for code, count in step.rejects.items()
     }
@@ -49,7 +51,7 @@ def _rejects_chart(facts: Facts) -> Iterator[str]:
 
 
 def _step_table(facts: Facts) -> str:
-    head = ("step", "rows in", "rows out", "out of in", "rejects", "")
+    head = ("step", "rows in", "rows out", "out of in", "rejects", "state")
     rows = [
         (
             name(step.name),
