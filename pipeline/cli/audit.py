@@ -101,9 +101,9 @@ def _of_dataset(path: Path) -> Labels:
 
 
 def _of_run(out: Path) -> Labels:
-    from pipeline.runtime.audited import read_run_labels
+    from pipeline.runtime.run_labels import read_run_labels
 
-    labels = read_run_labels(out)
+    labels = read_run_labels(out, published=True)
     if not len(labels.pairs):
         raise InputError(
             f"{out}: the run has labelled no pair of answers yet. `prefmill status {out}` says how "

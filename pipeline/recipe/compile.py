@@ -7,6 +7,7 @@ after a stage that nobody knows no column counts as missing, so that one mistake
 from __future__ import annotations
 
 from pipeline.recipe.catalog import load_catalog
+from pipeline.recipe.gate_checks import gate_problems
 from pipeline.recipe.placement_checks import placement_problems
 from pipeline.recipe.plan import Plan, Step
 from pipeline.recipe.problems import validate
@@ -43,6 +44,7 @@ def compile_recipe(source: RecipeSource) -> Plan:
         *labeller_problems(source, stages),
         *role_problems(source, [*stages, *exports]),
         *placement_problems(source, stages),
+        *gate_problems(source, stages, exports),
     ]
     if problems or recipe is None:
         raise RecipeError(sorted(problems, key=lambda problem: _place(problem, source)))

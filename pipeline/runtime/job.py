@@ -78,11 +78,14 @@ def run_job(
         _prepare(steps, out, resume, overwrite)
         _record_run(plan, steps, out)
         _work(plan, specs, steps, work, progress)
-        figures = collect_figures(steps)
-        check_gates(plan.recipe.gates, figures)
-        release = Release(plan.recipe.splits, figures, last, number)
+        measured = collect_figures(plan, steps, out, last)
+        for note in check_gates(plan.recipe.gates, measured, last.figures if last else None):
+            progress.say(note)
+        release = Release(plan.recipe.splits, measured.values, last, number)
         rows = publish_dataset(plan, steps, out, release)
-    return Summary(plan.recipe.name, _lines(steps, progress), time.monotonic() - started, out, rows)
+    seconds = time.monotonic() - started
+    lines = _lines(steps, progress)
+    return Summary(plan.recipe.name, lines, seconds, out, rows, figures=measured.values)
 
 
 @contextmanager

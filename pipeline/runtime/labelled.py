@@ -12,7 +12,7 @@ from pipeline.recipe.catalog import find_stage
 from pipeline.runtime.status import StepStatus, damaged, read_status
 from schemas.columns import CHOSEN, JUDGEMENTS, PREFERENCES, REJECTED, RESPONSES, SCORES
 from schemas.errors import InputError
-from schemas.stage import no_needs
+from schemas.stage import Stage, no_needs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -118,7 +118,12 @@ def _labels(stage: str) -> bool:
         found = find_stage(stage)
     except InputError:
         return False
-    return bool({SCORES, JUDGEMENTS} & {*found.writes, *found.extends})
+    return is_labeller(found)
+
+
+def is_labeller(stage: Stage[Any]) -> bool:
+    """Whether a stage writes labels."""
+    return bool({SCORES, JUDGEMENTS} & {*stage.writes, *stage.extends})
 
 
 def _combines(stage: str) -> bool:

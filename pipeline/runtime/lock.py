@@ -17,6 +17,7 @@ _OURS = (
     ".dataset.new",
     ".dataset.old",
     "run.json",
+    "figures.json",
     "history.jsonl",
     ".prefmill.lock",
 )

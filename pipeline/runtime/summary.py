@@ -62,6 +62,8 @@ class Summary:
     """Rows by dataset config; empty while the run is not finished."""
     repeated_tokens: int = 0
     """Sampled for parts that were then lost, so sampled again; about, if a run was killed."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What was measured, by name; see `schemas.figures`."""
 
     def with_pace(self, tally: Tally, repeated_tokens: int) -> Summary:
         """The same with what was seen while the run went."""
@@ -82,6 +84,7 @@ class Summary:
             "out": str(self.out),
             "dataset": str(self.out / "dataset") if self.datasets else None,
             "rows": self.datasets,
+            "figures": dict(self.figures),
             "repeated_tokens": self.repeated_tokens,
             "steps": [line.as_json() for line in self.steps],
         }

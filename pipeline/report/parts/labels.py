@@ -18,7 +18,7 @@ from pipeline.report.facts import Facts
 from pipeline.report.html import Part, missing, section
 from pipeline.report.rows import RowSet
 from pipeline.report.text import coded
-from pipeline.runtime.audited import read_run_labels
+from pipeline.runtime.run_labels import read_run_labels
 
 _KEY, _TITLE = "labels", "What the labels are worth"
 _MEANING = (
@@ -47,7 +47,7 @@ def label_sections(facts: Facts, rows: RowSet | None) -> tuple[Section, ...]:
 
 def _labels(facts: Facts, rows: RowSet | None) -> Labels | None:
     if facts.out is not None:
-        return read_run_labels(facts.out)
+        return read_run_labels(facts.out, published=True)
     if facts.dataset is None or rows is None or rows.kind != "pair":
         return None
     return read_labels(facts.dataset.path / rows.name)
