@@ -20,7 +20,7 @@ ROWS = 240
 """At most, of all configs together."""
 _BYTES = 1_500_000
 """At most, of the records as JSON."""
-_CHARACTERS = 6_000
+_CHARACTERS = 5_000
 """Of one text; what is beyond is counted, not shown."""
 Row = dict[str, Any]
 
