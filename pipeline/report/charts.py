@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from pipeline.report.html import details, number, table
-from pipeline.report.text import label
+from pipeline.report.text import fitted, label
 
 WIDTH = 340
 """In pixels, of every chart with all that belongs to it: readable on the narrowest screen."""
@@ -29,8 +30,8 @@ _VARIABLES = {
     _TRACK: "track",
 }
 _BAR = 22
-_NAMES, _NAMES_ROOM = 94, 122
-"""Left of lying bars, for their names as the drawing measures them, and as wider fonts are."""
+_NAMES, _NAMES_ROOM = 17, 122
+"""Left of lying bars, for their names: columns of letters, and the pixels that wide fonts take."""
 _THOUSANDS = 10_000
 """From here on axes count in thousands."""
 _ROOM = 1.22
@@ -97,7 +98,10 @@ def histogram(
         "color": _colour("series", names),
     }
     x_axis = {"grid": False, "tickCount": 5, "format": _format(max(map(abs, edges)))}
-    encoding["x"]["axis"], encoding["y"]["axis"] = x_axis, {"tickCount": 4, "domain": False, "tickMinStep": 1}
+    encoding["x"]["axis"], encoding["y"]["axis"] = (
+        x_axis,
+        {"tickCount": 4, "domain": False, "tickMinStep": 1},
+    )
     line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.75}
     area = {"type": "area", "interpolate": "step-after", "opacity": 0.16}
     dash = {
@@ -112,7 +116,7 @@ def histogram(
     spec = {"height": 170, "data": {"values": values}, "layer": layers}
     rows = [
         (f"{number(low)} to {number(high)}", *(number(counts[i]) for counts in series.values()))
-        for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False))
+        for i, (low, high) in enumerate(pairwise(edges))
     ]
     return Chart(title, spec, _peaks(unit, edges, series), (unit, *names), rows, note)
 
@@ -126,7 +130,7 @@ def bars(title: str, unit: str, values: Mapping[str, Mapping[str, float]], note:
         values: by bar, by series.
     """
     names = list(dict.fromkeys(name for parts in values.values() for name in parts))
-    shown = {bar: label(bar, 24) for bar in values}
+    shown = {bar: fitted(bar, _NAMES) for bar in values}
     data = [
         {"bar": place, "name": shown[bar], "series": name, "n": parts.get(name, 0), "at": at}
         for place, (bar, parts) in enumerate(values.items())
@@ -136,7 +140,8 @@ def bars(title: str, unit: str, values: Mapping[str, Mapping[str, float]], note:
     order = list(dict.fromkeys(row["bar"] for row in data))
     texts = [shown[bar] for bar in values]
     plain = {"title": None, "domain": False, "ticks": False}
-    axis = {**plain, "labelExpr": _names_of(texts), "labelLimit": _NAMES, "minExtent": _NAMES_ROOM}
+    # Names are cut here: Vega cuts characters in two, and then fails.
+    axis = {**plain, "labelExpr": _names_of(texts), "labelLimit": 0, "minExtent": _NAMES_ROOM}
     y = {"field": "bar", "type": "ordinal", "sort": order, "axis": axis}
     x = {
         "field": "n",
@@ -146,7 +151,7 @@ def bars(title: str, unit: str, values: Mapping[str, Mapping[str, float]], note:
         "axis": {"tickCount": 4, "format": _format(most), "domain": False},
     }
     bar_layer = {
-        "mark": {"type": "bar", "height": {"band": 0.62}, "cornerRadius": 2},
+        "mark": {"type": "bar", "height": {"band": 0.62}},
         "encoding": {
             "y": y,
             "x": x,
@@ -177,10 +182,13 @@ def bars(title: str, unit: str, values: Mapping[str, Mapping[str, float]], note:
 def figure(chart: Chart) -> str:
     """The chart as HTML, with its numbers folded up below."""
     numbers = table(
-        chart.head, [[escape(cell) for cell in row] for row in chart.rows], chart.title, "numbers"
+        chart.head,
+        [[escape(cell) for cell in row] for row in chart.rows],
+        label(chart.title),
+        "numbers",
     )
     note = f"<small>{escape(chart.note)}</small>" if chart.note else ""
-    caption = f"<figcaption>{escape(chart.title)}{_key(chart.head[1:])}{note}</figcaption>"
+    caption = f"<figcaption>{escape(label(chart.title))}{_key(chart.head[1:])}{note}</figcaption>"
     drawing = _svg(chart)
     return f"<figure>{caption}{drawing}{details('Numbers', numbers)}</figure>"
 
@@ -223,7 +231,7 @@ def _svg(chart: Chart) -> str:
     svg = re.sub(r' (?:role|aria-\w+)="[^"]*"', "", svg)
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(f'"{colour}"', f'"var(--{variable})"')
-    start = f'<svg role="img" aria-label="{escape(f"{chart.title}. {chart.alternative}")}"'
+    start = f'<svg role="img" aria-label="{escape(f"{label(chart.title)}. {chart.alternative}")}"'
     return start + svg.removeprefix("<svg")
 
 

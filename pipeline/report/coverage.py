@@ -20,7 +20,6 @@ from schemas.selection import EMBEDDING
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float64]
@@ -34,6 +33,8 @@ _MOST_CLUSTERS = 12
 _DIRECTIONS = 48
 _EXAMPLES = 3
 _TERMS = 4
+_WORD = r"(?u)\b[^\W\d]\w+\b"
+"""Two letters or more: numbers say little of what a prompt is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,12 @@ def _prompts(rows: RowSet) -> list[str]:
     """A sample of the different prompts, each by its last turn."""
     if rows.prompt is None:
         return []
+    import pyarrow as pa
+
     chosen: list[str] = []
     for table in rows.tables([rows.prompt]):
         texts = last_texts(table.column(0))
-        chosen += texts.take(_some_of(len(texts), rows.rows)).to_pylist()
+        chosen += texts.take(pa.array(_some_of(len(texts), rows.rows), pa.int64())).to_pylist()
     return _sample(sorted(set(chosen)))
 
 
@@ -123,6 +126,7 @@ def _embedded(facts: Facts) -> tuple[str, list[str], Vectors] | None:
 
 def _word_directions(prompts: Sequence[str]) -> Vectors | None:
     """A vector for each prompt; None if there are no words in them."""
+    import numpy as np
     from sklearn.decomposition import TruncatedSVD
 
     found = _words(prompts)
@@ -132,7 +136,8 @@ def _word_directions(prompts: Sequence[str]) -> Vectors | None:
     directions = min(_DIRECTIONS, len(terms) - 1, len(prompts) - 1)
     if directions < 2:
         return None
-    reduced: Vectors = TruncatedSVD(directions, random_state=SEED).fit_transform(weights)
+    with np.errstate(all="ignore"):  # of prompts that are all alike, shares of no variance
+        reduced: Vectors = TruncatedSVD(directions, random_state=SEED).fit_transform(weights)
     return reduced
 
 
@@ -140,7 +145,7 @@ def _words(prompts: Sequence[str]) -> tuple[Any, Sequence[str]] | None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(
-        sublinear_tf=True, stop_words="english", max_features=20_000, max_df=0.5
+        sublinear_tf=True, stop_words="english", max_features=20_000, token_pattern=_WORD
     )
     try:
         weights = vectorizer.fit_transform(prompts)

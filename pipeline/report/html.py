@@ -33,7 +33,9 @@ def section(key: str, title: str, meaning: str, *content: str) -> Part:
 def missing(key: str, title: str, reason: str) -> Part:
     """A part of which nothing can be had."""
     head = f'<section id="{key}"><h2>{escape(title)}</h2>'
-    return Part(key, title, f'{head}<p class="unknown">Cannot be had: {coded(reason)}.</p></section>')
+    return Part(
+        key, title, f'{head}<p class="unknown">Cannot be had: {coded(reason)}.</p></section>'
+    )
 
 
 def table(

@@ -18,8 +18,8 @@ from pipeline.report.text import name
 
 MARK = '<meta name="generator" content="prefmill report">'
 _END = (
-    "Written by prefmill. A dash is a figure that cannot be had. Nothing on this page is filled in, "
-    "and nothing is loaded from anywhere."
+    "Written by prefmill. A dash is a figure that cannot be had. Nothing on this page is filled "
+    "in, and nothing is loaded from anywhere."
 )
 
 

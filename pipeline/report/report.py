@@ -30,9 +30,7 @@ from pipeline.report.text import label
 PAGE = "report.html"
 
 
-def write_report(
-    out: Path, last: DatasetFolder | None = None, page: Path | None = None
-) -> Path:
+def write_report(out: Path, last: DatasetFolder | None = None, page: Path | None = None) -> Path:
     """Write the report of a run, finished or not, or of a dataset; returns where.
 
     Args:

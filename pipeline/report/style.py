@@ -49,11 +49,12 @@ pre { overflow-x: auto; white-space: pre-wrap; font-size: .82rem; line-height: 1
 @media (max-width: 46rem) {
   table.numbers td { text-align: left; } table.wide td:last-child { width: auto; } }
 @page { margin: 14mm; }
-@media print { :root, .pf-browser { --ink: #000; --soft: #444; --paper: #fff; --card: #fff; --line: #ccc;
-    --fill: #3f6fb5; --against: #b0602c; --track: #eee;
+@media print { :root, .pf-browser { --ink: #000; --soft: #444; --paper: #fff; --card: #fff;
+    --line: #ccc; --fill: #3f6fb5; --against: #b0602c; --track: #eee;
     --edge: #888; --good: #dbe8fa; --bad: #fbe4d5; --good-ink: #24508f; --bad-ink: #8f4416;
     color-scheme: light; }
-  main { max-width: none; padding: 0; } figure, .tiles a, li, .audits section { break-inside: avoid; }
+  main { max-width: none; padding: 0; }
+  figure, .tiles a, li, .audits section { break-inside: avoid; }
   section { border: 0; padding: 1rem 0; border-top: 1px solid var(--line); border-radius: 0; }
   h2, h3, .meaning { break-after: avoid; } .paper { display: block; }
   .charts { grid-template-columns: repeat(2, 1fr); } figure details { display: none; }

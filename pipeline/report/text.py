@@ -7,14 +7,17 @@ and each text is isolated, so that it cannot reorder what stands around it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from html import escape
 
 _CUT = " … {:,} more characters"
 _UNSEEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+    r"|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 )
-"""Controls (without tab and line feed), marks of direction, what has no width, lone surrogates."""
+"""Controls (without tab and line feed), marks of direction, what has no width, lone surrogates.
+Joiners are left where they join what is no ASCII: emoji and some scripts are written with them."""
 
 
 def visible(text: str) -> str:
@@ -32,6 +35,16 @@ def label(text: str, limit: int = 80) -> str:
     """A short name as plain text on one line: for a chart, or to be escaped."""
     line = " ".join(visible(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def fitted(text: str, columns: int) -> str:
+    """A label that takes so many columns of letters at most, wide ones counting two."""
+    line, width = label(text), 0
+    for place, char in enumerate(line):
+        width += 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        if width > columns:
+            return line[: max(place - 1, 0)] + "…"
+    return line
 
 
 def name(text: str) -> str:

@@ -19,6 +19,8 @@ _OURS = (
     "run.json",
     "figures.json",
     "history.jsonl",
+    "report.html",
+    "audit.html",
     ".prefmill.lock",
 )
 """What an output folder may already hold; anything else means that it is not ours."""

@@ -16,8 +16,8 @@ prefmillBrowser.mount(document.getElementById("browser"), prefmillBrowser.fromRe
 """What starts it: after `browser.js`, in the same script."""
 _KEY, _TITLE = "browse", "Rows"
 _MEANING = (
-    "{n} of {all} rows, drawn at random (seed {seed}), in the order of the dataset. What is cut says "
-    "so. `prefmill view` shows all rows in the same way."
+    "{n} of {all} rows, drawn at random (seed {seed}), in the order of the dataset. What is cut "
+    "says so. `prefmill view` shows all rows in the same way."
 )
 
 
@@ -34,4 +34,3 @@ def browser_part(records: Sequence[dict[str, Any]], all_rows: int) -> Part:
         '<p class="paper">On paper, one of them.</p>',
         f'<script type="application/json" id="records">{island(list(records))}</script>',
     )
-

@@ -43,7 +43,9 @@ def _config(config: ConfigDiff) -> str:
     ]
     if config.compared is not None:
         flipped = f"{number(config.flipped)} ({share(config.flipped, config.compared)})"
-        counts.append((f"labels turned round, of {number(config.compared)} that both have", flipped))
+        counts.append(
+            (f"labels turned round, of {number(config.compared)} that both have", flipped)
+        )
     if config.prompts_moved or config.prompts_leaked:
         counts.append(("prompts that are in another split", number(config.prompts_moved)))
         counts.append(("prompts that are in two splits", number(config.prompts_leaked)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report.charts import figure, histogram
 from pipeline.report.facts import Facts, StepLine
-from pipeline.report.html import Part, grid, missing, number, section, share, table
+from pipeline.report.html import Part, grid, number, section, share, table
 from pipeline.report.measures import Measure, binned
 from pipeline.report.text import label, name
 from pipeline.runtime.labelled import columns_of, tables_of
