@@ -176,6 +176,16 @@ def _report(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _diff(parser: argparse.ArgumentParser) -> None:
+    for name, which in (("old", "earlier"), ("new", "later")):
+        parser.add_argument(
+            name,
+            metavar=name.upper(),
+            help=f"the {which} one: a dataset folder, or the output folder of a run",
+        )
+    _json(parser, "everything as JSON")
+
+
 def _stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
     form = parser.add_mutually_exclusive_group()
@@ -296,6 +306,12 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "write one page on a run: rows, scores, labels, costs, and rows to look at",
         "  prefmill report runs/mine\n  prefmill report dataset -o report.html",
         _report,
+    ),
+    "diff": (
+        "show what became of a dataset from one version to another; exit code 3 if a prompt "
+        "crossed splits",
+        "  prefmill diff runs/monday runs/tuesday\n  prefmill diff runs/a/dataset runs/b --json",
+        _diff,
     ),
     "stages": (
         "list the stages, or explain one",

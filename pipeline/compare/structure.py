@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Words = Literal["none", "negligible", "small", "medium", "large"]
+Words = Literal["none", "chance", "negligible", "small", "medium", "large"]
+"""How large a shift is: `none` is no shift at all, `chance` what chance alone would do to so few
+rows one time in twenty, the others as `pipeline.compare.effects` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class NumberShift:
             varies or a side has no value.
         delta: Cliff's, P(a new value is larger) - P(it is smaller), -1 to 1; None likewise.
         distance: Kolmogorov and Smirnov's, the greatest gap between the cumulative shares, 0 to 1.
-        words: how large `distance` is.
+        words: how large `distance` is; None if it cannot be had.
     """
 
     name: str
@@ -47,7 +49,7 @@ class NumberShift:
     d: float | None
     delta: float | None
     distance: float | None
-    words: Words
+    words: Words | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class CategoryShift:
         distance: total variation, half the sum of the moves of all values, 0 to 1; None if a side
             has no row.
         v: Cramer's V of side and value, 0 to 1; None likewise.
-        words: how large `v` is.
+        words: how large `v` is; None if it cannot be had.
         sampled: whether a sample was counted instead of all rows.
     """
 
@@ -82,7 +84,7 @@ class CategoryShift:
     n_values: int
     distance: float | None
     v: float | None
-    words: Words
+    words: Words | None
     sampled: bool = False
 
 
