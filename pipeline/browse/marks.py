@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ VERDICTS = {"pair": (*DECIDED, "skip", "none"), "answer": ("good", "bad", "skip"
 _STRENGTHS = {"good": -1, "bad": 1, "tie": 0}
 """Signed as NVIDIA's HelpSteer2 has it: below zero the first answer, here chosen, is better."""
 _NORMAL_95 = 1.959964
+_START = b'{"config": '
+"""How a line starts."""
 
 Key = tuple[str, str]
 
@@ -56,27 +59,30 @@ class MarksFile:
         self.marks: dict[Key, Mark] = {}
         self._lock = Lock()
         try:
-            self._ends_whole = self._read()
+            self._end, self._joint = self._read()
         except OSError as error:
             raise InputError(f"--labels {path}: cannot be read: {error.strerror}") from None
         if not path.parent.is_dir():
             raise InputError(f"--labels {path}: there is no folder {path.parent}")
 
-    def _read(self) -> bool:
-        """Whether the file ends on a whole line, as it does unless the machine stopped at once."""
+    def _read(self) -> tuple[int | None, bytes]:
+        """Where the next line goes, None for the end of the file; and what must stand before it."""
         if not self.path.exists():
-            return True
-        lines = self.path.read_bytes().split(b"\n")
-        for number, line in enumerate(lines, 1):
+            return None, b""
+        content = self.path.read_bytes()
+        *lines, last = content.split(b"\n")
+        is_cut_off = last.startswith(_START) and _parsed(last) is None
+        for number, line in enumerate(lines if is_cut_off else [*lines, last], 1):
             found = _parsed(line)
             if found is not None:
                 self._count(*found)
-            elif line.strip() and number < len(lines):
+            elif line.strip():
                 raise InputError(
                     f"--labels {self.path}:{number}: is no mark that `prefmill view` made; the "
                     "file is left alone. Name another, or one that does not exist yet."
                 )
-        return not lines[-1]
+        # A mark that was cut off, as when the machine stops at once, was never told to be kept.
+        return (len(content) - len(last), b"") if is_cut_off else (None, b"\n" if last else b"")
 
     def add(self, record: Record, verdict: str, comment: str, turned: bool, is_blind: bool) -> Mark:
         """Keep what was said of a row; on disk when this returns.
@@ -105,8 +111,8 @@ class MarksFile:
         }
         text = json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
-            self._append(text if self._ends_whole else b"\n" + text)
-            self._ends_whole = True
+            self._append(self._joint + text)
+            self._end, self._joint = None, b""
             self._count((record["config"], record["id"]), mark)
         return mark
 
@@ -114,13 +120,16 @@ class MarksFile:
         try:
             is_new = not self.path.exists()
             with self.path.open("ab", buffering=0) as file:
-                end = file.seek(0, os.SEEK_END)
+                end = file.seek(0, os.SEEK_END) if self._end is None else self._end
                 try:
+                    if self._end is not None:
+                        file.truncate(end)
                     if file.write(content) != len(content):
                         raise OSError("the disk is full")
                     os.fsync(file.fileno())
                 except OSError:
-                    file.truncate(end)
+                    with suppress(OSError):
+                        file.truncate(end)
                     raise
             if is_new:
                 _sync_folder(self.path.parent)
