@@ -121,7 +121,6 @@ class Browser {
     const isSame = this.record && record && keyOf(this.record) === keyOf(record);
     if (isSame && this.record === record) return;
     this.record = record;
-    if (!isSame) this.difference = this.difference === "auto" ? "auto" : this.difference;
     this.draw();
     if (!isSame) this.detail.scrollTop = 0;
     this.bar?.show(record);
@@ -181,10 +180,13 @@ class Browser {
   async mark(verdict) {
     const { record } = this;
     if (!record || !marksOf(record).some(([name]) => name === verdict)) return;
-    if (!(await this.save(record, verdict))) return;
+    const saved = await this.save(record, verdict);
+    if (!saved) return;
     this.marked.push(record);
-    if (this.filters.read().marks !== "todo" || this.index + 1 < this.rows.length) await this.move(1);
-    else await this.load(0, 0);
+    if (this.index + 1 < this.rows.length) await this.move(1);
+    else if (this.filters.read().marks === "todo") await this.load(0, 0);
+    else if (this.offset + this.rows.length < this.total) await this.move(1);
+    else this.show(saved);
   }
 
   async undo() {
@@ -205,16 +207,16 @@ class Browser {
       if (index >= 0) this.rows[index] = { ...this.rows[index], verdict: saved.record.verdict };
       this.list.show(this.rows, this.offset, this.total);
       this.list.select(this.index);
-      return true;
+      return saved.record;
     } catch (error) {
       this.tell(`Not saved: ${error.message}`);
-      return false;
+      return null;
     }
   }
 
   // A comment on a row that is marked already is kept with its mark.
   async keepComment() {
-    if (this.record?.mark) await this.save(this.record, this.record.mark);
+    if (this.record?.verdict) await this.save(this.record, this.record.verdict);
     this.list.box.focus();
   }
 

@@ -7,8 +7,6 @@ const ORDERS = {
   score: "lowest score first",
   "-score": "highest score first",
 };
-const RANGES = { minMargin: "Margin from", maxMargin: "to", minScore: "Score from", maxScore: "to" };
-const NAMES_OF_RANGES = { maxMargin: "Margin to", maxScore: "Score to" };
 
 // {form, read(), write(query), search}; calls `changed` when one has changed.
 function filterForm(facets, canAnnotate, changed) {
@@ -23,7 +21,8 @@ function filterForm(facets, canAnnotate, changed) {
     choice("source", "Source", facets.sources),
     labelled("Order", element("select", { name: "order" }, ...Object.entries(orders).map(option))),
     canAnnotate ? labelled("Marks", element("select", { name: "marks" }, ...Object.entries(MARKED).map(option))) : null,
-    ...Object.entries(RANGES).map(([name, title]) => range(name, title)),
+    range("Margin"),
+    range("Score"),
     element("button", { type: "reset" }, "Clear"),
   );
   const read = () => Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
@@ -53,12 +52,17 @@ const labelled = (title, field) => element("label", {}, element("span", {}, titl
 const option = ([value, title]) => element("option", { value }, title);
 
 function choice(name, title, found) {
+  if (found.length < 2) return null;
   const rows = found.map((one) => [one.name, `${oneLine(one.name, 60)} (${one.rows.toLocaleString("en")})`]);
-  const all = rows.length === 1 ? [] : [["", "all"]];
-  return labelled(title, element("select", { name }, ...[...all, ...rows].map(option)));
+  return labelled(title, element("select", { name }, ...[["", "all"], ...rows].map(option)));
 }
 
-function range(name, title) {
-  const field = element("input", { type: "number", name, step: "any", "aria-label": NAMES_OF_RANGES[name] ?? title });
-  return element("label", { class: "pf-range" }, element("span", { "aria-hidden": "true" }, title), field);
+function range(what) {
+  const bound = (end, words) => element("input", { type: "number", name: `${end}${what}`, step: "any", placeholder: words, "aria-label": `${what} ${words}` });
+  return element(
+    "div",
+    { class: "pf-range", role: "group", "aria-label": what },
+    element("span", {}, what),
+    element("div", {}, bound("min", "from"), bound("max", "to")),
+  );
 }

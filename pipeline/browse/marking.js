@@ -35,8 +35,8 @@ function markBar(mark, undo) {
   const show = (record) => {
     const marks = marksOf(record);
     buttons.replaceChildren(...marks.map(([verdict, title, key]) => {
-      const isOn = record.mark === verdict || (!record.isBlind && record.verdict === verdict);
-      const button = element("button", { type: "button", "aria-pressed": String(isOn) }, `${title} `, element("kbd", {}, key));
+      const isOn = String(record.verdict === verdict);
+      const button = element("button", { type: "button", "aria-pressed": isOn }, `${title} `, element("kbd", {}, key));
       button.addEventListener("click", () => mark(verdict));
       return button;
     }), back);

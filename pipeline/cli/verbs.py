@@ -186,6 +186,42 @@ def _diff(parser: argparse.ArgumentParser) -> None:
     _json(parser, "everything as JSON")
 
 
+def _view(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", metavar="DIR", help="output folder of a run, or its dataset")
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=8423,
+        metavar="N",
+        help="port of this machine; 0 is any that is free (default: %(default)s)",
+    )
+    parser.add_argument("--no-open", action="store_true", help="do not open the browser")
+    parser.add_argument(
+        "--annotate",
+        action="store_true",
+        help="mark rows good, bad or tie, with the labels hidden until a row is marked; "
+        "`prefmill audit DIR --human FILE` reads the marks",
+    )
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="with --annotate: where marks are added (default: dataset.labels.jsonl, beside the "
+        "dataset)",
+    )
+    parser.add_argument(
+        "--show-labels",
+        action="store_true",
+        help="with --annotate: show which answer is chosen from the start",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="of the order `shuffled`, and of which answer is A (default: %(default)s)",
+    )
+
+
 def _stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
     form = parser.add_mutually_exclusive_group()
@@ -231,6 +267,12 @@ def _count(text: str) -> int:
     return value
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to {_LAST_PORT}")
+    return int(text)
+
+
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
@@ -259,6 +301,7 @@ def _seconds(text: str) -> float:
     return value
 
 
+_LAST_PORT = 65_535
 _LONGEST_WATCH_S = 86_400
 
 
@@ -312,6 +355,12 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "crossed splits",
         "  prefmill diff runs/monday runs/tuesday\n  prefmill diff runs/a/dataset runs/b --json",
         _diff,
+    ),
+    "view": (
+        "look at the rows of a dataset in the browser, and mark them",
+        "  prefmill view runs/mine\n  prefmill view runs/mine --annotate\n"
+        "  prefmill audit runs/mine --human runs/mine/dataset.labels.jsonl",
+        _view,
     ),
     "stages": (
         "list the stages, or explain one",
