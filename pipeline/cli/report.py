@@ -12,7 +12,10 @@ def handle(args: argparse.Namespace) -> int:
     Raises:
         InputError: there is nothing to report on, or something else stands in the page's place.
     """
+    from pipeline.dataset.read import open_dataset
     from pipeline.report.report import write_report
 
-    print(write_report(Path(args.dir), page=Path(args.output) if args.output else None))
+    last = open_dataset(Path(args.since)) if args.since else None
+    page = Path(args.output) if args.output else None
+    print(write_report(Path(args.dir), last, page))
     return 0

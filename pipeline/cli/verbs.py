@@ -174,6 +174,9 @@ def _report(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where to write it (default: report.html, in the folder of the run, else here)",
     )
+    parser.add_argument(
+        "--since", metavar="OLD", help="an earlier run or dataset: say what changed since"
+    )
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:
@@ -347,7 +350,8 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
     ),
     "report": (
         "write one page on a run: rows, scores, labels, costs, and rows to look at",
-        "  prefmill report runs/mine\n  prefmill report dataset -o report.html",
+        "  prefmill report runs/mine\n  prefmill report dataset -o report.html\n"
+        "  prefmill report runs/tuesday --since runs/monday",
         _report,
     ),
     "diff": (

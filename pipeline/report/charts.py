@@ -92,16 +92,14 @@ def histogram(
         for x, count in zip(edges, [*counts, counts[-1]], strict=True)
     ]
     names = list(series)
+    x_axis = {"grid": False, "tickCount": 5, "format": _format(max(map(abs, edges)))}
+    y_axis = {"tickCount": 4, "domain": False, "tickMinStep": 1}
+    number_of = {"type": "quantitative"}
     encoding = {
-        "x": {"field": "x", "type": "quantitative", "title": unit, "scale": {"nice": False}},
-        "y": {"field": "n", "type": "quantitative", "title": "rows", "stack": None},
+        "x": {**number_of, "field": "x", "title": unit, "scale": {"nice": False}, "axis": x_axis},
+        "y": {**number_of, "field": "n", "title": "rows", "stack": None, "axis": y_axis},
         "color": _colour("series", names),
     }
-    x_axis = {"grid": False, "tickCount": 5, "format": _format(max(map(abs, edges)))}
-    encoding["x"]["axis"], encoding["y"]["axis"] = (
-        x_axis,
-        {"tickCount": 4, "domain": False, "tickMinStep": 1},
-    )
     line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.75}
     area = {"type": "area", "interpolate": "step-after", "opacity": 0.16}
     dash = {

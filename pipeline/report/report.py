@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.audit.page import refuse_foreign_page
+from pipeline.compare.diff import diff_datasets
 from pipeline.dataset.read import DatasetFolder
 from pipeline.files import write_atomic
 from pipeline.report.coverage import coverage_of
@@ -14,6 +15,7 @@ from pipeline.report.html import Part
 from pipeline.report.measures import measures_of
 from pipeline.report.page import MARK, render_page
 from pipeline.report.parts.browser import browser_part
+from pipeline.report.parts.changes import changes_part
 from pipeline.report.parts.costs import costs_part
 from pipeline.report.parts.coverage import coverage_part
 from pipeline.report.parts.duplicates import duplicates_part
@@ -23,7 +25,7 @@ from pipeline.report.parts.headline import headline
 from pipeline.report.parts.labels import label_sections, labels_part
 from pipeline.report.parts.making import making_part
 from pipeline.report.parts.selection import selection_part
-from pipeline.report.rows import row_sets
+from pipeline.report.rows import RowSet, row_sets
 from pipeline.report.sample import sampled_records
 from pipeline.report.text import label
 
@@ -63,6 +65,7 @@ def render_report(facts: Facts) -> str:
         duplicates_part(facts),
         coverage_part(coverage_of(facts, first) if first else None),
         costs_part(facts),
+        _changes(facts),
         _browser(facts, sets),
         making_part(facts),
     ]
@@ -71,7 +74,13 @@ def render_report(facts: Facts) -> str:
     return render_page(f"{label(facts.name)} · prefmill report", top, there)
 
 
-def _browser(facts: Facts, sets: list) -> Part:
+def _changes(facts: Facts) -> Part | None:
+    if facts.dataset is None or facts.last is None:
+        return None
+    return changes_part(diff_datasets(facts.last, facts.dataset))
+
+
+def _browser(facts: Facts, sets: list[RowSet]) -> Part:
     records = sampled_records(facts, sets) if sets else []
     return browser_part(records, sum(rows.rows for rows in sets))
 

@@ -24,8 +24,8 @@ _KEY, _TITLE = "labels", "What the labels are worth"
 _MEANING = (
     "A labeller is whoever said which of two answers is better: `label` is the dataset itself, by "
     "what it calls chosen; the others are judges and scores. Below a figure stand its 95 % "
-    "interval and n, on how many it rests. `prefmill audit` shows more: what the labels reward, ratings of "
-    "the models, and what people say."
+    "interval and n, on how many it rests. `prefmill audit` shows more: what the labels reward, "
+    "ratings of the models, and what people say."
 )
 
 
