@@ -201,7 +201,7 @@ def _key(names: Sequence[str]) -> str:
 
 def _format(most: float) -> str:
     """How an axis that goes so far writes its numbers."""
-    return "~s" if most >= _THOUSANDS else ",~g"
+    return "~s" if most >= _THOUSANDS else ",~r"
 
 
 def _names_of(texts: Sequence[str]) -> str:

@@ -69,6 +69,7 @@ class Coverage:
 def coverage_of(facts: Facts, rows: RowSet) -> Coverage | None:
     """The clusters of the rows' prompts; None if there are too few, or without words."""
     embedded = _embedded(facts)
+    vectors: Vectors | None
     if embedded is not None:
         step, prompts, vectors = embedded
         method = f"by the embeddings of the step `{step}`"

@@ -88,10 +88,7 @@ def read_facts(path: Path, last: DatasetFolder | None) -> Facts:
     """
     out = run_of(path)
     if out is None:
-        dataset = open_dataset(path)
-        made_by = dataset.manifest.get("run", {})
-        steps = tuple(_of_dataset(step) for step in made_by.get("steps", ()))
-        return Facts(made_by.get("name", path.name), None, None, dataset, steps, last, made_by)
+        return _of_dataset(open_dataset(path), last)
     status = read_status(out)
     has_dataset = (out / "dataset" / MANIFEST).is_file()
     dataset = open_dataset(out) if has_dataset else None
@@ -100,7 +97,15 @@ def read_facts(path: Path, last: DatasetFolder | None) -> Facts:
     return Facts(status.name, out, status, dataset, steps, last, made_by)
 
 
-def _of_dataset(step: Mapping[str, Any]) -> StepLine:
+def _of_dataset(dataset: DatasetFolder, last: DatasetFolder | None) -> Facts:
+    made_by = dataset.manifest.get("run", {})
+    steps = tuple(_as_told(step) for step in made_by.get("steps", ()))
+    name = made_by.get("name", dataset.path.name)
+    return Facts(name, None, None, dataset, steps, last, made_by)
+
+
+def _as_told(step: Mapping[str, Any]) -> StepLine:
+    """A step as the manifest has it."""
     return StepLine(
         step["name"],
         step["stage"],

@@ -49,7 +49,7 @@ def _config(config: ConfigDiff) -> str:
     if config.prompts_moved or config.prompts_leaked:
         counts.append(("prompts that are in another split", number(config.prompts_moved)))
         counts.append(("prompts that are in two splits", number(config.prompts_leaked)))
-    told = table(("", "rows"), counts, f"Changes of {config.name}", "numbers")
+    told = table(("", "rows"), counts, f"Changes of {config.name}", "narrow")
     return f"<h3>{name(config.name)}</h3>{told}{_shifts(config)}"
 
 
@@ -68,7 +68,7 @@ def _shifts(config: ConfigDiff) -> str:
 
 def _number_row(shift: NumberShift) -> tuple[str, ...]:
     means = (f"mean {number(spread.mean)}" for spread in (shift.old, shift.new))
-    return (name(shift.name), *means, number(shift.distance, 3), shift.words)
+    return (name(shift.name), *means, number(shift.distance, 3), shift.words or "–")
 
 
 def _category_row(shift: CategoryShift) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def _category_row(shift: CategoryShift) -> tuple[str, ...]:
         ", ".join(f"{name(one.value)} {share(getattr(one, side), 1)}" for one in most)
         for side in ("old", "new")
     )
-    return (name(shift.name), before, now, number(shift.distance, 3), shift.words)
+    return (name(shift.name), before, now, number(shift.distance, 3), shift.words or "–")
 
 
 def _figures(changes: tuple[FigureChange, ...]) -> str:

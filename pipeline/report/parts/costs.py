@@ -45,7 +45,7 @@ def sampled_tokens(facts: Facts) -> int:
 def spent_seconds(facts: Facts) -> float:
     """On the clock, by all runs that ended with a word."""
     runs = read_history(facts.out) if facts.out else []
-    return sum(run.end["seconds"] for run in runs if run.end)
+    return sum(float(run.end["seconds"]) for run in runs if run.end)
 
 
 def _tokens(usage: Usage) -> Mapping[str, float]:

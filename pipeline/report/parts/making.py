@@ -28,7 +28,7 @@ def making_part(facts: Facts) -> Part | None:
         content.append(details("Versions", table(("package", "version"), versions, "Versions")))
     if figures := facts.dataset.figures:
         rows = [(name(key), number(value)) for key, value in sorted(figures.items())]
-        told = table(("figure", "value"), rows, "Figures", "numbers")
+        told = table(("figure", "value"), rows, "Figures", "narrow")
         content.append(details("Figures by name, as gates take them", told))
     if recipe := facts.made_by.get("recipe"):
         content.append(details("The recipe", f"<pre>{escape(visible(recipe))}</pre>"))

@@ -61,7 +61,7 @@ def _kept(step: StepLine) -> str:
 
 def _figures(figures: Mapping[str, Any]) -> str:
     rows = [(name(key.replace("_", " ")), _shown(value)) for key, value in figures.items()]
-    return table(("figure", "value"), rows, "Figures of the choice", "numbers")
+    return table(("figure", "value"), rows, "Figures of the choice", "narrow")
 
 
 def _shown(value: Any) -> str:

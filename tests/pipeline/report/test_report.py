@@ -14,9 +14,9 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.dataset.read import open_dataset
 from pipeline.report import sample
-from pipeline.report.facts import read_facts
+from pipeline.report.facts import Facts, read_facts
 from pipeline.report.report import write_report
-from pipeline.report.rows import row_sets
+from pipeline.report.rows import RowSet, row_sets
 from pipeline.report.sample import sampled_records
 from schemas.errors import InputError
 from tests.hostile import MARK, TEXTS
@@ -216,6 +216,6 @@ def test_judges_words_are_of_the_chosen_answer(finished: Path) -> None:
             assert (odds["A"] > odds["B"]) == (shown == "chosen")
 
 
-def _shown(out: Path) -> tuple:
+def _shown(out: Path) -> tuple[Facts, list[RowSet]]:
     facts = read_facts(out, None)
     return facts, row_sets(facts)
