@@ -34,7 +34,7 @@ _NAMES, _NAMES_ROOM = 17, 122
 """Left of lying bars, for their names: columns of letters, and the pixels that wide fonts take."""
 _THOUSANDS = 10_000
 """From here on axes count in thousands."""
-_ROOM = 1.22
+_ROOM = 1.32
 """What the longest bar leaves free for its number."""
 _FONT = "system-ui, sans-serif"
 _THEME: dict[str, Any] = {

@@ -30,14 +30,15 @@ _MEANING = (
     "Steps that look at all rows before they keep some, with the figures of their choice. The "
     "charts show the score of the rows that stayed."
 )
-_SCORES = (
-    ZIPFIT_SCORE,
-    DSIR_LOGRATIO,
-    ISA_DELTA,
-    DIVERSITY_GAIN,
-    QUALITY_SCORE,
-    DEITA_SCORE,
-)
+_SCORES = {
+    "zipfit": ZIPFIT_SCORE,
+    "dsir": DSIR_LOGRATIO,
+    "isa": ISA_DELTA,
+    "diversity": DIVERSITY_GAIN,
+    "quality_mix": QUALITY_SCORE,
+    "deita": DEITA_SCORE,
+}
+"""By stage, what it chose by."""
 _DEDUP = "dedup"
 
 
@@ -48,7 +49,7 @@ def selection_part(facts: Facts) -> Part | None:
         return None
     content = []
     for step in steps:
-        charts = list(_charts(facts.status_of(step)))
+        charts = list(_charts(facts, step))
         content += [f"<h3>{name(step.name)}</h3>{_kept(step)}", _figures(step.figures)]
         content += [grid(charts)] if charts else []
     return section(_KEY, _TITLE, _MEANING, *content)
@@ -71,14 +72,11 @@ def _shown(value: Any) -> str:
     return number(float(value))
 
 
-def _charts(step: StepStatus | None) -> Iterator[str]:
-    """The score of the rows that stayed, for each score that this step wrote."""
-    if step is None:
-        return
-    there = columns_of(step)
-    for column in _SCORES:
-        if column.name in there and column.name.partition("_")[0] == step.name.partition("_")[0]:
-            yield from _chart(step, column.name)
+def _charts(facts: Facts, line: StepLine) -> Iterator[str]:
+    """The score of the rows that stayed, if the step wrote one and its work is there."""
+    column, step = _SCORES.get(line.stage), facts.status_of(line)
+    if column is not None and step is not None and column.name in columns_of(step):
+        yield from _chart(step, column.name)
 
 
 def _chart(step: StepStatus, column: str) -> Iterator[str]:
