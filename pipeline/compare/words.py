@@ -20,8 +20,10 @@ _LEAST = 0.05
 """Relative change below which a figure is not shown."""
 _TOLD_ABOVE = frozenset(("mean", "median", "rows", "new_rows"))
 _COUNTS = frozenset(
-    ("prompts", "games", "rows_in", "rows_out")
-    + ("prompt", "sampled", "prompt_tokens", "sampled_tokens")
+    (
+        *("prompts", "games", "rows_in", "rows_out"),
+        *("prompt", "sampled", "prompt_tokens", "sampled_tokens"),
+    )
 )
 _FAINT = frozenset(("weight", "tau"))
 """Last parts of the names of figures that the text leaves to `--json`."""
