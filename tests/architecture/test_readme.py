@@ -59,6 +59,7 @@ def test_every_verb_is_in_the_table() -> None:
         "run",
         "status",
         "audit",
+        "diff",
         "stages",
         "schema",
     }
@@ -73,9 +74,10 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = str(tmp_path / "out")
-    if command.startswith(("status", "audit")):
+    if command.startswith(("status", "audit", "diff")):
         assert main(["run", str(ROOT / "configs/scripted.yaml"), "--out", out]) == 0
-    places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "DIR": out, "[NAME]": "magpie"}
+    places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "[NAME]": "magpie"}
+    places |= dict.fromkeys(("DIR", "OLD", "NEW"), out)
     assert main([places.get(word, word) for word in command.split()]) == 0, capsys.readouterr().err
 
 
