@@ -95,7 +95,7 @@ def test_a_run_with_nothing_to_do_measures_nothing(tmp_path: Path) -> None:
     assert kept is not None
     write_json(place, {**kept, "figures": {"dpo.rows": 5}})
     assert run(tmp_path).figures == {"dpo.rows": 5}
-    write_json(place, {**kept, "of": {}, "figures": {}})
+    write_json(place, {**kept, "of": {**kept["of"], "reports": "of other work"}, "figures": {}})
     assert run(tmp_path).figures == kept["figures"]
 
 
