@@ -16,8 +16,17 @@ from pipeline.compare.structure import (
     Spread,
 )
 
-_LEAST = 0.01
+_LEAST = 0.05
 """Relative change below which a figure is not shown."""
+_TOLD_ABOVE = frozenset(("mean", "median", "rows", "new_rows"))
+_COUNTS = frozenset(
+    (
+        *("prompts", "games", "rows_in", "rows_out"),
+        *("prompt", "sampled", "prompt_tokens", "sampled_tokens"),
+    )
+)
+_FAINT = frozenset(("weight", "tau"))
+"""Last parts of the names of figures that the text leaves to `--json`."""
 _FIGURES = 10
 _VALUES = 4
 _SHOWN_CHARS = 60
@@ -145,16 +154,16 @@ def _plain(text: str) -> str:
 
 
 def _figures(figures: Sequence[FigureChange]) -> list[str]:
-    changed = sorted(
-        (figure for figure in figures if _change(figure) >= _LEAST), key=_change, reverse=True
-    )
+    silent = _TOLD_ABOVE | _COUNTS | _FAINT
+    shown = (figure for figure in figures if figure.name.rpartition(".")[2] not in silent)
+    changed = sorted((f for f in shown if _change(f) >= _LEAST), key=_change, reverse=True)
     if not changed:
         return []
     rows = [(figure.name, _told(figure.old), _told(figure.new)) for figure in changed[:_FIGURES]]
     more = len(changed) - len(rows)
     end = [f"{_INDENT}and {more:,} others: --json has them"] if more > 0 else []
     table = _table(("", "before", "now"), rows)
-    return ["", "FIGURES THAT CHANGED MOST", *(_INDENT + line for line in table), *end]
+    return ["", "OTHER FIGURES THAT CHANGED", *(_INDENT + line for line in table), *end]
 
 
 def _change(figure: FigureChange) -> float:

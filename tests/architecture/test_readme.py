@@ -60,6 +60,7 @@ def test_every_verb_is_in_the_table() -> None:
         "status",
         "audit",
         "report",
+        "diff",
         "stages",
         "schema",
     }
@@ -74,9 +75,10 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = str(tmp_path / "out")
-    if command.startswith(("status", "audit", "report")):
+    if command.startswith(("status", "audit", "report", "diff")):
         assert main(["run", str(ROOT / "configs/scripted.yaml"), "--out", out]) == 0
-    places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "DIR": out, "[NAME]": "magpie"}
+    places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "[NAME]": "magpie"}
+    places |= dict.fromkeys(("DIR", "OLD", "NEW"), out)
     assert main([places.get(word, word) for word in command.split()]) == 0, capsys.readouterr().err
 
 

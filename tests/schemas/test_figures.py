@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from pipeline.audit.report import make_audit
-from schemas.figures import audit_figures, audit_name, config_figures, meaning, slug, step_figures
+from schemas.figures import (
+    audit_figures,
+    audit_name,
+    config_figures,
+    main_figures,
+    meaning,
+    slug,
+    step_figures,
+)
 from stages.export_dpo import STAGE as DPO
 from stages.export_kto import STAGE as KTO
 from stages.export_ranking import STAGE as RANKING
@@ -52,3 +60,10 @@ def test_names_have_no_dots_or_spaces_of_their_own() -> None:
     assert slug("label / judge") == "label_judge"
     assert slug("judge: org/Model-1.5") == "judge_org_Model-1_5"
     assert slug("…") == "_"
+
+
+def test_main_figures_are_few_and_each_once() -> None:
+    found = main_figures(NAMES)
+    assert {"dpo.margin.mean", "audit.position_bias.judge.flips", "kto.desirable"} <= set(found)
+    assert len(found) == len(set(found)) < len(NAMES) / 3
+    assert main_figures(["dpo.rows", "tokens.sampled"]) == []

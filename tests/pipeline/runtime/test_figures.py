@@ -84,7 +84,8 @@ def test_the_figures_of_the_audit_are_all_there(once: Path) -> None:
         if value.value is not None
     }
     assert had
-    assert had == pytest.approx({k: v for k, v in figures.items() if k.startswith("audit.")})
+    kept = {name: value for name, value in figures.items() if name.startswith("audit.")}
+    assert kept == pytest.approx(had, rel=1e-5)
 
 
 def test_a_run_with_nothing_to_do_measures_nothing(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_a_run_with_nothing_to_do_measures_nothing(tmp_path: Path) -> None:
     assert kept is not None
     write_json(place, {**kept, "figures": {"dpo.rows": 5}})
     assert run(tmp_path).figures == {"dpo.rows": 5}
-    write_json(place, {**kept, "of": {}, "figures": {}})
+    write_json(place, {**kept, "of": {**kept["of"], "reports": "of other work"}, "figures": {}})
     assert run(tmp_path).figures == kept["figures"]
 
 
