@@ -25,6 +25,7 @@ class Browser {
     Object.assign(this, { root, source, rows: [], offset: 0, total: 0, index: -1, asked: 0 });
     this.difference = "auto";
     this.marked = [];
+    this.isBusy = false;
   }
 
   async start() {
@@ -33,10 +34,10 @@ class Browser {
     this.filters = filterForm(facets, this.canMark, () => this.load(0, 0));
     this.list = rowList((index) => this.pick(index));
     this.status = element("p", { class: "pf-status", role: "status" });
-    this.pager = element("nav", { class: "pf-pager", "aria-label": "Pages" });
-    this.detail = element("section", { class: "pf-detail", tabindex: "-1", "aria-label": "The row in full" });
+    this.pager = element("div", { class: "pf-pager", role: "group", "aria-label": "Pages" });
+    this.detail = element("div", { class: "pf-detail", role: "region", tabindex: "-1", "aria-label": "The row in full" });
     this.help = helpWindow(this.canMark);
-    this.bar = this.canMark ? markBar((verdict) => this.mark(verdict), () => this.undo()) : null;
+    this.bar = this.canMark ? markBar((verdict) => this.alone(() => this.mark(verdict)), () => this.alone(() => this.undo())) : null;
     const open = element("button", { type: "button", class: "pf-keys", "aria-label": "Keys" }, "?");
     open.addEventListener("click", () => this.help.showModal());
     const head = element("div", { class: "pf-head" }, this.filters.form, open);
@@ -107,6 +108,7 @@ class Browser {
     this.list.select(index);
     const row = this.rows[index];
     if (!row) return this.show(null);
+    if (this.record && keyOf(this.record) === keyOf(row)) return undefined;
     const asked = this.asked;
     let record = row;
     try {
@@ -118,11 +120,8 @@ class Browser {
   }
 
   show(record) {
-    const isSame = this.record && record && keyOf(this.record) === keyOf(record);
-    if (isSame && this.record === record) return;
     this.record = record;
     this.draw();
-    if (!isSame) this.detail.scrollTop = 0;
     this.bar?.show(record);
     this.remember();
   }
@@ -177,6 +176,17 @@ class Browser {
     return this.load(place - (place % PAGE), place % PAGE);
   }
 
+  // A key that is pressed before the next row is seen says nothing of it.
+  async alone(work) {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    try {
+      await work();
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
   async mark(verdict) {
     const { record } = this;
     if (!record || !marksOf(record).some(([name]) => name === verdict)) return;
@@ -223,7 +233,7 @@ class Browser {
   key(event) {
     if (this.help.open) return;
     if (this.bar && event.target === this.bar.comment && event.key === "Enter") {
-      this.keepComment();
+      this.alone(() => this.keepComment());
       return;
     }
     const act = this.actions()[keyName(event)];
@@ -233,8 +243,8 @@ class Browser {
   }
 
   actions() {
-    const marks = this.bar ? marksOf(this.record).map(([verdict, , key]) => [key, () => this.mark(verdict)]) : [];
-    const ofBar = this.bar ? { u: () => this.undo(), c: () => this.bar.comment.focus() } : {};
+    const marks = this.bar ? marksOf(this.record).map(([verdict, , key]) => [key, () => this.alone(() => this.mark(verdict))]) : [];
+    const ofBar = this.bar ? { u: () => this.alone(() => this.undo()), c: () => this.bar.comment.focus() } : {};
     const isInText = this.detail.contains(document.activeElement); // there the arrows scroll
     const ofList = {
       ArrowDown: () => this.move(1),

@@ -11,7 +11,9 @@ function rowList(picked) {
     if (item) picked([...box.children].indexOf(item));
   });
   const show = (rows, first, total) => {
+    const { scrollTop } = box;
     box.replaceChildren(...rows.map((row, n) => itemElement(row, `pf-${number}-${n}`, first + n + 1, total)));
+    box.scrollTop = scrollTop;
   };
   const select = (index) => {
     [...box.children].forEach((item, n) => item.setAttribute("aria-selected", String(n === index)));

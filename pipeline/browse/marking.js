@@ -29,7 +29,7 @@ function markBar(mark, undo) {
   const buttons = element("div", { class: "pf-buttons", role: "group", "aria-label": "Mark this row" });
   const comment = element("input", { type: "text", class: "pf-comment", maxlength: "2000", autocomplete: "off" });
   const progress = element("p", { class: "pf-progress", role: "status" });
-  const bar = element("section", { class: "pf-marking", "aria-label": "Marking" }, buttons, labelled("Comment (c)", comment), progress);
+  const bar = element("div", { class: "pf-marking", role: "region", "aria-label": "Marking" }, buttons, labelled("Comment (c)", comment), progress);
   const back = element("button", { type: "button" }, "Undo ", element("kbd", {}, "u"));
   back.addEventListener("click", undo);
   const show = (record) => {

@@ -13,7 +13,7 @@ function rowElement(record, difference, onDifference) {
   const row = element("article", { class: "pf-row", "aria-label": name });
   row.append(element("p", { class: "pf-where" }, record.config, " · ", record.split, " · ", element("code", {}, record.id)));
   const turns = (record.prompt ?? []).map((turn, n) => turnElement(turn, `turn ${n + 1}`));
-  if (turns.length) row.append(element("section", { class: "pf-prompt", "aria-label": "Prompt" }, ...turns));
+  if (turns.length) row.append(element("div", { class: "pf-prompt", role: "group", "aria-label": "Prompt" }, ...turns));
   const answers = answersOf(record);
   if (answers.length === 2) row.append(...twoSides(answers, difference, onDifference));
   else if (answers.length) row.append(element("div", { class: "pf-answers" }, ...answers.map((one) => answerElement(one, whole(one.text)))));
@@ -84,8 +84,8 @@ function answerElement(answer, runsOfText) {
     `${answer.text.length.toLocaleString("en")} characters`,
   ].filter(Boolean);
   return element(
-    "section",
-    { class: `pf-answer ${answer.side ? `pf-${answer.side}` : ""}`, "aria-label": answer.name },
+    "div",
+    { class: `pf-answer ${answer.side ? `pf-${answer.side}` : ""}`, role: "group", "aria-label": answer.name },
     element("h4", {}, answer.name, " ", element("small", {}, facts.join(" · "))),
     textBox(runsOfText, answer.name),
   );
