@@ -25,6 +25,7 @@ class Browser {
     Object.assign(this, { root, source, rows: [], offset: 0, total: 0, index: -1, asked: 0 });
     this.difference = "auto";
     this.marked = [];
+    this.isBusy = false;
   }
 
   async start() {
@@ -33,10 +34,20 @@ class Browser {
     this.filters = filterForm(facets, this.canMark, () => this.load(0, 0));
     this.list = rowList((index) => this.pick(index));
     this.status = element("p", { class: "pf-status", role: "status" });
-    this.pager = element("nav", { class: "pf-pager", "aria-label": "Pages" });
-    this.detail = element("section", { class: "pf-detail", tabindex: "-1", "aria-label": "The row in full" });
+    this.pager = element("div", { class: "pf-pager", role: "group", "aria-label": "Pages" });
+    this.detail = element("div", {
+      class: "pf-detail",
+      role: "region",
+      tabindex: "-1",
+      "aria-label": "The row in full",
+    });
     this.help = helpWindow(this.canMark);
-    this.bar = this.canMark ? markBar((verdict) => this.mark(verdict), () => this.undo()) : null;
+    this.bar = this.canMark
+      ? markBar(
+          (verdict) => this.alone(() => this.mark(verdict)),
+          () => this.alone(() => this.undo()),
+        )
+      : null;
     const open = element("button", { type: "button", class: "pf-keys", "aria-label": "Keys" }, "?");
     open.addEventListener("click", () => this.help.showModal());
     const head = element("div", { class: "pf-head" }, this.filters.form, open);
@@ -54,7 +65,9 @@ class Browser {
     const config = facets.configs[0]?.name ?? "";
     const first = this.canMark ? { config, order: "shuffled", marks: "todo" } : { config };
     const hash = globalThis.location?.hash ?? "";
-    const kept = hash.startsWith(HASH) ? Object.fromEntries(new URLSearchParams(hash.slice(HASH.length))) : null;
+    const kept = hash.startsWith(HASH)
+      ? Object.fromEntries(new URLSearchParams(hash.slice(HASH.length)))
+      : null;
     const { row, ...query } = kept ?? first;
     this.filters.write(query);
     await this.goTo(row ?? "");
@@ -85,14 +98,17 @@ class Browser {
     this.list.show(found.rows, offset, found.total);
     this.showPages();
     this.tell(this.statusWords(found));
-    if (found.isDone === false) setTimeout(() => asked === this.asked && this.load(offset, this.index), AGAIN_MS);
+    if (found.isDone === false)
+      setTimeout(() => asked === this.asked && this.load(offset, this.index), AGAIN_MS);
     await this.pick(Math.max(0, Math.min(index, found.rows.length - 1)));
   }
 
   statusWords({ total, rows, isDone, searched, notice }) {
     const number = (n) => n.toLocaleString("en");
     const until = isDone === false ? `; searched ${Math.floor(100 * searched)} %` : "";
-    const places = rows.length ? `${number(this.offset + 1)} to ${number(this.offset + rows.length)} of ` : "";
+    const places = rows.length
+      ? `${number(this.offset + 1)} to ${number(this.offset + rows.length)} of `
+      : "";
     const found = total || until ? `${places}${number(total)} rows${until}` : "No row fits.";
     return notice ? `${notice} ${found}` : found;
   }
@@ -107,6 +123,7 @@ class Browser {
     this.list.select(index);
     const row = this.rows[index];
     if (!row) return this.show(null);
+    if (this.record && keyOf(this.record) === keyOf(row)) return undefined;
     const asked = this.asked;
     let record = row;
     try {
@@ -118,11 +135,8 @@ class Browser {
   }
 
   show(record) {
-    const isSame = this.record && record && keyOf(this.record) === keyOf(record);
-    if (isSame && this.record === record) return;
     this.record = record;
     this.draw();
-    if (!isSame) this.detail.scrollTop = 0;
     this.bar?.show(record);
     this.remember();
   }
@@ -151,11 +165,21 @@ class Browser {
     const last = Math.max(0, Math.floor((this.total - 1) / PAGE) * PAGE);
     const button = (title, words, offset) => {
       const isOff = offset === this.offset || offset < 0 || offset > last;
-      const made = element("button", { type: "button", "aria-label": title, disabled: isOff }, words);
+      const made = element(
+        "button",
+        { type: "button", "aria-label": title, disabled: isOff },
+        words,
+      );
       made.addEventListener("click", () => this.load(offset, 0));
       return made;
     };
-    const field = element("input", { type: "number", min: "1", max: this.total, value: this.offset + 1, "aria-label": "Go to row number" });
+    const field = element("input", {
+      type: "number",
+      min: "1",
+      max: this.total,
+      value: this.offset + 1,
+      "aria-label": "Go to row number",
+    });
     field.addEventListener("change", () => {
       const place = Math.min(Math.max(1, Math.floor(Number(field.value)) || 1), this.total) - 1;
       this.load(place - (place % PAGE), place % PAGE);
@@ -175,6 +199,17 @@ class Browser {
     const place = this.offset + index;
     if (place < 0 || place >= this.total) return undefined;
     return this.load(place - (place % PAGE), place % PAGE);
+  }
+
+  // A key that is pressed before the next row is seen says nothing of it.
+  async alone(work) {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    try {
+      await work();
+    } finally {
+      this.isBusy = false;
+    }
   }
 
   async mark(verdict) {
@@ -223,7 +258,7 @@ class Browser {
   key(event) {
     if (this.help.open) return;
     if (this.bar && event.target === this.bar.comment && event.key === "Enter") {
-      this.keepComment();
+      this.alone(() => this.keepComment());
       return;
     }
     const act = this.actions()[keyName(event)];
@@ -233,13 +268,24 @@ class Browser {
   }
 
   actions() {
-    const marks = this.bar ? marksOf(this.record).map(([verdict, , key]) => [key, () => this.mark(verdict)]) : [];
-    const ofBar = this.bar ? { u: () => this.undo(), c: () => this.bar.comment.focus() } : {};
+    const marks = this.bar
+      ? marksOf(this.record).map(([verdict, , key]) => [
+          key,
+          () => this.alone(() => this.mark(verdict)),
+        ])
+      : [];
+    const ofBar = this.bar
+      ? { u: () => this.alone(() => this.undo()), c: () => this.bar.comment.focus() }
+      : {};
     const isInText = this.detail.contains(document.activeElement); // there the arrows scroll
     const ofList = {
       ArrowDown: () => this.move(1),
       ArrowUp: () => this.move(-1),
-      PageDown: () => this.load(Math.min(this.offset + PAGE, Math.floor(Math.max(0, this.total - 1) / PAGE) * PAGE), 0),
+      PageDown: () =>
+        this.load(
+          Math.min(this.offset + PAGE, Math.floor(Math.max(0, this.total - 1) / PAGE) * PAGE),
+          0,
+        ),
       PageUp: () => this.load(Math.max(0, this.offset - PAGE), 0),
       Home: () => this.pick(0),
       End: () => this.pick(this.rows.length - 1),

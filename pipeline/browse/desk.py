@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
@@ -31,6 +32,7 @@ _PATIENCE_S = 0.12
 _SWAP_S = 2.0
 """How long a dataset may be away while another is put in its place."""
 _MOST_COMMENT = 2000
+_KEPT_SEARCHES = 4
 MARKABLE = frozenset(("pair", "answer"))
 
 
@@ -52,15 +54,14 @@ class Desk:
         self.path, self.labels, self._is_blind, self._seed = path, labels, is_blind, seed
         self.edition = 1
         self._lock = Lock()
-        self._search: Search | None = None
+        self._searches: OrderedDict[str, Search] = OrderedDict()
         self.dataset, self._stamp = _opened(path)
         self._index = RowIndex(self.dataset, seed)
         self._before: RowIndex | None = None
 
     def close(self) -> None:
         """Free what it holds."""
-        if self._search:
-            self._search.stop()
+        self._stop_searches(0)
         for index in (self._index, self._before):
             if index:
                 index.close()
@@ -167,19 +168,21 @@ class Desk:
         return places if search is None else search.among(places, _PATIENCE_S)
 
     def _search_of(self, index: RowIndex, text: str) -> Search | None:
-        """The search for a text: the one that runs, or a new one in its place."""
+        """The search for a text: the one that there is, or a new one."""
         if not text:
             return None
         with self._lock:
-            if (
-                self._search is None
-                or self._search.text != text
-                or self._search.shards is not index.shards
-            ):
-                if self._search:
-                    self._search.stop()
-                self._search = Search(text, index.shards)
-            return self._search
+            search = self._searches.get(text)
+            if search is None or search.shards is not index.shards:
+                search = self._searches[text] = Search(text, index.shards)
+            self._searches.move_to_end(text)
+            self._stop_searches(_KEPT_SEARCHES)
+            return search
+
+    def _stop_searches(self, keep: int) -> None:
+        """Forget all but the searches that were asked for last."""
+        while len(self._searches) > keep:
+            self._searches.popitem(last=False)[1].stop()
 
     def _is_hidden(self, record: Record) -> bool:
         if not self._is_blind or record["kind"] not in MARKABLE or self.labels is None:

@@ -10,7 +10,13 @@ const ORDERS = {
 
 // {form, read(), write(query), search}; calls `changed` when one has changed.
 function filterForm(facets, canAnnotate, changed) {
-  const search = element("input", { type: "search", name: "text", placeholder: "words in any text", autocomplete: "off", spellcheck: "false" });
+  const search = element("input", {
+    type: "search",
+    name: "text",
+    placeholder: "words in any text",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
   const orders = { ...ORDERS, ...(canAnnotate ? { shuffled: "shuffled" } : {}) };
   const form = element(
     "form",
@@ -20,12 +26,18 @@ function filterForm(facets, canAnnotate, changed) {
     choice("split", "Split", facets.splits),
     choice("source", "Source", facets.sources),
     labelled("Order", element("select", { name: "order" }, ...Object.entries(orders).map(option))),
-    canAnnotate ? labelled("Marks", element("select", { name: "marks" }, ...Object.entries(MARKED).map(option))) : null,
+    canAnnotate
+      ? labelled(
+          "Marks",
+          element("select", { name: "marks" }, ...Object.entries(MARKED).map(option)),
+        )
+      : null,
     range("Margin"),
     range("Score"),
     element("button", { type: "reset" }, "Clear"),
   );
-  const read = () => Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
+  const read = () =>
+    Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
   const write = (query) => {
     for (const field of form.elements) {
       if (field.name) field.value = query[field.name] ?? "";
@@ -53,12 +65,22 @@ const option = ([value, title]) => element("option", { value }, title);
 
 function choice(name, title, found) {
   if (found.length < 2) return null;
-  const rows = found.map((one) => [one.name, `${oneLine(one.name, 60)} (${one.rows.toLocaleString("en")})`]);
+  const rows = found.map((one) => [
+    one.name,
+    `${oneLine(one.name, 60)} (${one.rows.toLocaleString("en")})`,
+  ]);
   return labelled(title, element("select", { name }, ...[["", "all"], ...rows].map(option)));
 }
 
 function range(what) {
-  const bound = (end, words) => element("input", { type: "number", name: `${end}${what}`, step: "any", placeholder: words, "aria-label": `${what} ${words}` });
+  const bound = (end, words) =>
+    element("input", {
+      type: "number",
+      name: `${end}${what}`,
+      step: "any",
+      placeholder: words,
+      "aria-label": `${what} ${words}`,
+    });
   return element(
     "div",
     { class: "pf-range", role: "group", "aria-label": what },

@@ -25,7 +25,14 @@ function helpWindow(canMark) {
     "dialog",
     { class: "pf-help", "aria-label": "Keys" },
     element("h3", {}, "Keys"),
-    element("dl", {}, ...rows.flatMap(([key, what]) => [element("dt", {}, element("kbd", {}, key)), element("dd", {}, what)])),
+    element(
+      "dl",
+      {},
+      ...rows.flatMap(([key, what]) => [
+        element("dt", {}, element("kbd", {}, key)),
+        element("dd", {}, what),
+      ]),
+    ),
     close,
   );
   close.addEventListener("click", () => dialog.close());

@@ -185,7 +185,12 @@ class RowIndex:
         return next(shard for shard in self.shards if place < shard.starts[-1])
 
     def _ask(self, sql: str, values: list[Any] | None = None) -> duckdb.DuckDBPyConnection:
-        return self._database.cursor().execute(sql, values or [])
+        import duckdb
+
+        try:
+            return self._database.cursor().execute(sql, values or [])
+        except duckdb.Error as error:
+            raise InputError(f"the index of the rows cannot be asked: {error}") from None
 
 
 def _open(folder: str) -> duckdb.DuckDBPyConnection:

@@ -1,17 +1,31 @@
 // The rows of a page, one line each: a listbox in which the arrow keys move.
 
-const VERDICTS = { good: "marked good", bad: "marked bad", tie: "marked as a tie", skip: "skipped" };
+const VERDICTS = {
+  good: "marked good",
+  bad: "marked bad",
+  tie: "marked as a tie",
+  skip: "skipped",
+};
 
 // {box, show(rows, first, total), select(index)}; calls `picked(index)` when one is clicked.
 function rowList(picked) {
-  const box = element("ul", { class: "pf-list", role: "listbox", tabindex: "0", "aria-label": "Rows" });
+  const box = element("ul", {
+    class: "pf-list",
+    role: "listbox",
+    tabindex: "0",
+    "aria-label": "Rows",
+  });
   const number = nextNumber();
   box.addEventListener("click", (event) => {
     const item = event.target.closest("[role=option]");
     if (item) picked([...box.children].indexOf(item));
   });
   const show = (rows, first, total) => {
-    box.replaceChildren(...rows.map((row, n) => itemElement(row, `pf-${number}-${n}`, first + n + 1, total)));
+    const { scrollTop } = box;
+    box.replaceChildren(
+      ...rows.map((row, n) => itemElement(row, `pf-${number}-${n}`, first + n + 1, total)),
+    );
+    box.scrollTop = scrollTop;
   };
   const select = (index) => {
     [...box.children].forEach((item, n) => item.setAttribute("aria-selected", String(n === index)));
@@ -32,7 +46,9 @@ function itemElement(row, id, place, total) {
     row.kind === "answer" && isGiven(row.label) ? (row.label ? "desirable" : "not desirable") : "",
     oneLine(row.source ?? "", 40),
   ].filter(Boolean);
-  const mark = row.verdict ? element("span", { class: `pf-mark pf-mark-${row.verdict}` }, VERDICTS[row.verdict]) : null;
+  const mark = row.verdict
+    ? element("span", { class: `pf-mark pf-mark-${row.verdict}` }, VERDICTS[row.verdict])
+    : null;
   return element(
     "li",
     { role: "option", id, "aria-selected": "false", "aria-posinset": place, "aria-setsize": total },

@@ -9,7 +9,10 @@ function fromRecords(records) {
   };
   return {
     query: async (asked) => {
-      const found = inOrder(records.filter((record) => fits(record, asked, textOf)), asked.order);
+      const found = inOrder(
+        records.filter((record) => fits(record, asked, textOf)),
+        asked.order,
+      );
       const offset = asked.offset ?? 0;
       return { total: found.length, rows: found.slice(offset, offset + (asked.limit ?? 50)) };
     },
@@ -19,7 +22,10 @@ function fromRecords(records) {
       sources: counted(records, "source"),
     }),
     place: async (key, asked) => {
-      const found = inOrder(records.filter((record) => fits(record, asked, textOf)), asked.order);
+      const found = inOrder(
+        records.filter((record) => fits(record, asked, textOf)),
+        asked.order,
+      );
       return found.findIndex((record) => keyOf(record) === key);
     },
   };

@@ -3,7 +3,9 @@
 const LEAST_ALIKE = 0.15; // below, chance meetings of small words are all that two answers share
 
 const shown = (value) =>
-  typeof value === "number" ? value.toLocaleString("en", { maximumFractionDigits: 4 }) : String(value);
+  typeof value === "number"
+    ? value.toLocaleString("en", { maximumFractionDigits: 4 })
+    : String(value);
 const isGiven = (value) => value !== null && value !== undefined && value !== "";
 const whole = (text) => [{ text, isOnly: false }];
 
@@ -11,12 +13,32 @@ const whole = (text) => [{ text, isOnly: false }];
 function rowElement(record, difference, onDifference) {
   const name = `Row ${record.id} of ${record.config}, ${record.split}`;
   const row = element("article", { class: "pf-row", "aria-label": name });
-  row.append(element("p", { class: "pf-where" }, record.config, " · ", record.split, " · ", element("code", {}, record.id)));
+  row.append(
+    element(
+      "p",
+      { class: "pf-where" },
+      record.config,
+      " · ",
+      record.split,
+      " · ",
+      element("code", {}, record.id),
+    ),
+  );
   const turns = (record.prompt ?? []).map((turn, n) => turnElement(turn, `turn ${n + 1}`));
-  if (turns.length) row.append(element("section", { class: "pf-prompt", "aria-label": "Prompt" }, ...turns));
+  if (turns.length)
+    row.append(
+      element("div", { class: "pf-prompt", role: "group", "aria-label": "Prompt" }, ...turns),
+    );
   const answers = answersOf(record);
   if (answers.length === 2) row.append(...twoSides(answers, difference, onDifference));
-  else if (answers.length) row.append(element("div", { class: "pf-answers" }, ...answers.map((one) => answerElement(one, whole(one.text)))));
+  else if (answers.length)
+    row.append(
+      element(
+        "div",
+        { class: "pf-answers" },
+        ...answers.map((one) => answerElement(one, whole(one.text))),
+      ),
+    );
   row.append(...factElements(record));
   return row;
 }
@@ -26,8 +48,20 @@ function answersOf(record) {
   if (record.kind === "pair" && !record.answers) {
     const { chosen_model, rejected_model, score_chosen, score_rejected } = record;
     return [
-      { name: "Chosen", side: "good", text: record.chosen, model: chosen_model, score: score_chosen },
-      { name: "Rejected", side: "bad", text: record.rejected, model: rejected_model, score: score_rejected },
+      {
+        name: "Chosen",
+        side: "good",
+        text: record.chosen,
+        model: chosen_model,
+        score: score_chosen,
+      },
+      {
+        name: "Rejected",
+        side: "bad",
+        text: record.rejected,
+        model: rejected_model,
+        score: score_rejected,
+      },
     ];
   }
   const answers = record.answers ?? [];
@@ -57,12 +91,18 @@ function turnElement(turn, name) {
 function twoSides(answers, difference, onDifference) {
   const found = wordDifference(answers[0].text, answers[1].text);
   const canMark = found !== null && found.alike > 0;
-  const isOn = canMark && (difference === "on" || (difference === "auto" && found.alike >= LEAST_ALIKE));
+  const isOn =
+    canMark && (difference === "on" || (difference === "auto" && found.alike >= LEAST_ALIKE));
   const runsOf = isOn ? [found.first, found.second] : answers.map((one) => whole(one.text));
   const sides = answers.map((one, n) => answerElement(one, runsOf[n]));
   return [
     element("div", { class: "pf-sides" }, ...sides),
-    element("p", { class: "pf-alike" }, alikeWords(found), canMark ? differenceBox(isOn, onDifference) : null),
+    element(
+      "p",
+      { class: "pf-alike" },
+      alikeWords(found),
+      canMark ? differenceBox(isOn, onDifference) : null,
+    ),
   ];
 }
 
@@ -84,8 +124,12 @@ function answerElement(answer, runsOfText) {
     `${answer.text.length.toLocaleString("en")} characters`,
   ].filter(Boolean);
   return element(
-    "section",
-    { class: `pf-answer ${answer.side ? `pf-${answer.side}` : ""}`, "aria-label": answer.name },
+    "div",
+    {
+      class: `pf-answer ${answer.side ? `pf-${answer.side}` : ""}`,
+      role: "group",
+      "aria-label": answer.name,
+    },
     element("h4", {}, answer.name, " ", element("small", {}, facts.join(" · "))),
     textBox(runsOfText, answer.name),
   );
@@ -106,14 +150,22 @@ function factElements(record) {
   return [
     parts.length ? element("dl", { class: "pf-facts" }, ...parts) : null,
     listOf("What the judges said", record.judgements, judgement),
-    listOf("Where it comes from", record.lineage, ({ stage, row_id }) => [`${stage}: `, element("code", {}, row_id)]),
+    listOf("Where it comes from", record.lineage, ({ stage, row_id }) => [
+      `${stage}: `,
+      element("code", {}, row_id),
+    ]),
   ].filter(Boolean);
 }
 
 function listOf(title, items, show) {
   if (!items?.length) return null;
   const list = items.map((item) => element("li", {}, ...show(item)));
-  return element("details", { class: "pf-more-facts", open: title.startsWith("What") }, element("summary", {}, title), element("ul", {}, ...list));
+  return element(
+    "details",
+    { class: "pf-more-facts", open: title.startsWith("What") },
+    element("summary", {}, title),
+    element("ul", {}, ...list),
+  );
 }
 
 function judgement({ labeller, words, p }) {

@@ -57,7 +57,10 @@ function safeNodes(text) {
 
 // A text for one line: no ends of lines, nothing unseen, at most so many characters.
 function oneLine(text, most = 160) {
-  const flat = text.slice(0, 4 * most).replace(/\s+/gu, " ").trim();
+  const flat = text
+    .slice(0, 4 * most)
+    .replace(/\s+/gu, " ")
+    .trim();
   const plain = flat.replace(new RegExp(UNSEEN.source, "gu"), "\ufffd");
   const characters = Array.from(plain);
   return characters.length > most ? `${characters.slice(0, most).join("")}…` : plain;
@@ -74,7 +77,11 @@ function textBox(runsOfText, name) {
   }
   appendRuns(box, runsOfText, FOLDED);
   const label = `Show all ${length.toLocaleString("en")} characters`;
-  const button = element("button", { type: "button", class: "pf-more", "aria-label": `${label} of ${name}` }, label);
+  const button = element(
+    "button",
+    { type: "button", class: "pf-more", "aria-label": `${label} of ${name}` },
+    label,
+  );
   button.addEventListener("click", () => {
     box.replaceChildren();
     appendRuns(box, runsOfText, length);

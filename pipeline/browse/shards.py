@@ -42,11 +42,19 @@ class Shard:
         return bisect_right(self.starts, place) - 1
 
     def read_group(self, group: int, columns: list[str] | None = None) -> pa.Table:
-        """The rows of a row group."""
+        """The rows of a row group.
+
+        Raises:
+            OSError: the file is gone or damaged.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.path) as file:
-            return file.read_row_group(group, columns=columns)
+        try:
+            with pq.ParquetFile(self.path) as file:
+                return file.read_row_group(group, columns=columns)
+        except pa.ArrowException as error:
+            raise OSError(f"{self.path}: cannot be read as Parquet: {error}") from None
 
 
 def shards_of(dataset: DatasetFolder) -> list[Shard]:

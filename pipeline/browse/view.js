@@ -14,7 +14,8 @@
     } catch {
       throw new Error("prefmill view does not answer; it may have been ended");
     }
-    const answer = await response.json();
+    const unreadable = { error: `prefmill view answered with status ${response.status}` };
+    const answer = await response.json().catch(() => unreadable);
     if (!response.ok) throw new Error(answer.error);
     if (edition && answer.edition > edition) tell(REPLACED);
     edition = answer.edition ?? edition;
@@ -29,11 +30,15 @@
 
   function marking({ token, progress }) {
     const annotate = (record, verdict, comment) =>
-      ask("marks", {}, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-Prefmill-Token": token },
-        body: JSON.stringify({ config: record.config, id: record.id, verdict, comment }),
-      });
+      ask(
+        "marks",
+        {},
+        {
+          method: "POST",
+          headers: { "Content-Type": "application/json", "X-Prefmill-Token": token },
+          body: JSON.stringify({ config: record.config, id: record.id, verdict, comment }),
+        },
+      );
     return { annotate, progress: async () => progress };
   }
 
@@ -50,7 +55,10 @@
         query: (query) => ask("rows", query),
         record: async (row) => (await ask("row", named(row))).record,
         place: async (key, query) => {
-          const [inConfig, id] = [key.slice(0, key.lastIndexOf("/")), key.slice(key.lastIndexOf("/") + 1)];
+          const [inConfig, id] = [
+            key.slice(0, key.lastIndexOf("/")),
+            key.slice(key.lastIndexOf("/") + 1),
+          ];
           return (await ask("offset", { ...query, inConfig, id })).offset;
         },
         ...(started.marking ? marking(started.marking) : {}),

@@ -6,7 +6,8 @@ const ALIKE = 0.3;
 
 // A text as words and single other characters, each with the blanks behind it; joined they are the
 // text again.
-const wordsOf = (text) => text.match(/^\s+|(?:[\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s])\s*/gu) ?? [];
+const wordsOf = (text) =>
+  text.match(/^\s+|(?:[\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s])\s*/gu) ?? [];
 
 // For two texts: {first, second: [{text, isOnly}], alike: share of words in common, 0 to 1}.
 // null if they are too long or too different to compare.
@@ -21,8 +22,7 @@ function wordDifference(first, second) {
   while (end < most && a[a.length - 1 - end] === b[b.length - 1 - end]) end += 1;
   const kept = keptWords(a.slice(start, a.length - end), b.slice(start, b.length - end));
   if (kept === null) return null;
-  const isKept = (n, length, middle) =>
-    n < start || n >= length - end || middle[n - start] === 1;
+  const isKept = (n, length, middle) => n < start || n >= length - end || middle[n - start] === 1;
   const same = a.filter((_, n) => isKept(n, a.length, kept.a)).length;
   return {
     first: runs(wordsA, (n) => !isKept(n, a.length, kept.a)),
@@ -66,8 +66,7 @@ function shortestEdit([a, b]) {
   for (let d = 0; d <= most; d += 1) {
     trace.push(furthest.slice(middle - d - 1, middle + d + 2));
     for (let k = -d; k <= d; k += 2) {
-      const down =
-        k === -d || (k !== d && furthest[middle + k - 1] < furthest[middle + k + 1]);
+      const down = k === -d || (k !== d && furthest[middle + k - 1] < furthest[middle + k + 1]);
       let x = down ? furthest[middle + k + 1] : furthest[middle + k - 1] + 1;
       let y = x - k;
       while (x < a.length && y < b.length && a[x] === b[y]) {

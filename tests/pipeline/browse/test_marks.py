@@ -87,6 +87,14 @@ def test_answers_and_pairs_are_read_from_one_file(tmp_path: Path) -> None:
     assert human.grades == {answer_digest("Question 1?", "Answer 1."): -1}
 
 
+def test_several_people_mark_in_a_file_each(tmp_path: Path) -> None:
+    for person, verdict in (("ann", "good"), ("bob", "good"), ("cy", "bad")):
+        MarksFile(tmp_path / f"{person}.jsonl").add(PAIR, verdict, "", False, True)
+    human = read_human(tmp_path)
+    ((votes),) = human.votes.values()
+    assert sorted(votes.values()) == [1, 2]
+
+
 def test_a_line_says_what_was_shown_and_said(tmp_path: Path) -> None:
     marks = MarksFile(tmp_path / "labels.jsonl")
     marks.add(PAIR, "good", "clearer", turned=True, is_blind=True)
