@@ -107,6 +107,12 @@ def test_hostile_texts_do_nothing(hostile: Path, opened: Any) -> None:
     assert seen.said == []
 
 
+def test_it_opens_at_its_top(judged: Path, opened: Any) -> None:
+    page = opened(judged).page
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.scrollY") == 0
+
+
 def test_rejected_texts_are_shown_with_what_is_unseen(hostile: Path, opened: Any) -> None:
     page = opened(hostile).page
     page.get_by_text("All reasons, with an example each").click()
