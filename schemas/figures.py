@@ -103,6 +103,14 @@ _OF_AUDIT = {
         "tau": "Kendall's, agreement of the factor alone with the preference",
     },
 }
+_MAIN = (
+    r"\w+\.(?:margin\.mean|ties|longer_preferred|desirable|duplicates)",
+    r"\w+\.(?:chosen|rejected|completion)\.words\.mean",
+    r"audit\.(?:position_bias\..*\.flips|ties\..*\.ties|self_consistency\..*)",
+    r"audit\.agreement\..*\.(?:kappa|alpha)",
+    r"steps\..*\.unlabelled",
+)
+"""Which figures tell most of a dataset's quality, in the order in which one looks at them."""
 _UNKNOWN = "a figure that this version of prefmill does not know"
 
 
@@ -114,6 +122,12 @@ def audit_name(section: str, subject: str, measure: str) -> str:
 def slug(text: str) -> str:
     """A text as one part of a name, e.g. `label_judge` for `label / judge`."""
     return re.sub(r"[^\w-]+", "_", text).strip("_") or "_"
+
+
+def main_figures(names: Iterable[str]) -> list[str]:
+    """Those of some figures that tell most of a dataset's quality, the first to look at first."""
+    known = sorted(names)
+    return [name for pattern in _MAIN for name in known if re.fullmatch(pattern, name)]
 
 
 def meaning(name: str) -> str:

@@ -94,6 +94,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quiet", action="store_true", help="no progress, only warnings and the summary"
     )
+    parser.add_argument(
+        "--no-report", action="store_true", help="write no report.html when it is done"
+    )
     _json(parser, "the summary at the end as JSON")
     parser.add_argument(
         "--events",
@@ -187,6 +190,21 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     _json(parser, "all figures as JSON")
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dir", metavar="DIR", help="output folder of a run, finished or not, or a dataset folder"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="where to write it (default: report.html, in the folder of the run, else here)",
+    )
+    parser.add_argument(
+        "--since", metavar="OLD", help="an earlier run or dataset: say what changed since"
+    )
+
+
 def _diff(parser: argparse.ArgumentParser) -> None:
     for name, which in (("old", "earlier"), ("new", "later")):
         parser.add_argument(
@@ -248,6 +266,42 @@ def _export(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _view(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", metavar="DIR", help="output folder of a run, or its dataset")
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=8423,
+        metavar="N",
+        help="port of this machine; 0 is any that is free (default: %(default)s)",
+    )
+    parser.add_argument("--no-open", action="store_true", help="do not open the browser")
+    parser.add_argument(
+        "--annotate",
+        action="store_true",
+        help="mark rows good, bad or tie, with the labels hidden until a row is marked; "
+        "`prefmill audit DIR --human FILE` reads the marks",
+    )
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="with --annotate: where marks are added (default: dataset.labels.jsonl, beside the "
+        "dataset)",
+    )
+    parser.add_argument(
+        "--show-labels",
+        action="store_true",
+        help="with --annotate: show which answer is chosen from the start",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="of the order `shuffled`, and of which answer is A (default: %(default)s)",
+    )
+
+
 def _stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
     form = parser.add_mutually_exclusive_group()
@@ -295,6 +349,12 @@ def _count(text: str) -> int:
     return value
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to {_LAST_PORT}")
+    return int(text)
+
+
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
@@ -323,6 +383,7 @@ def _seconds(text: str) -> float:
     return value
 
 
+_LAST_PORT = 65_535
 _LONGEST_WATCH_S = 86_400
 
 
@@ -373,6 +434,12 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill audit --scaling win-rates.csv --loss 0.5",
         _audit,
     ),
+    "report": (
+        "write one page on a run: rows, scores, labels, costs, and rows to look at",
+        "  prefmill report runs/mine\n  prefmill report dataset -o report.html\n"
+        "  prefmill report runs/tuesday --since runs/monday",
+        _report,
+    ),
     "diff": (
         "show what became of a dataset from one version to another; exit code 3 if a prompt "
         "crossed splits",
@@ -392,6 +459,12 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill export runs/mine --layout trl --task reward --form standard\n"
         "  prefmill export runs/mine --layout axolotl --config kto --out kto-for-axolotl",
         _export,
+    ),
+    "view": (
+        "look at the rows of a dataset in the browser, and mark them",
+        "  prefmill view runs/mine\n  prefmill view runs/mine --annotate\n"
+        "  prefmill audit runs/mine --human runs/mine/dataset.labels.jsonl",
+        _view,
     ),
     "stages": (
         "list the stages, or explain one",

@@ -34,9 +34,9 @@ def of_numbers(distance: float, n_old: int, n_new: int) -> Words:
 
 def of_categories(v: float, n: int, n_values: int) -> Words:
     """The word for a Cramer's V of two sides, over `n` rows and so many values."""
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
-    by_chance = float(chi2.ppf(1 - _CHANCE, n_values - 1)) if n_values > 1 else 0.0
+    by_chance = float(chdtri(n_values - 1, _CHANCE)) if n_values > 1 else 0.0
     return _word(v, _W, math.sqrt(by_chance / n))
 
 

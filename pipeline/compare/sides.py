@@ -191,7 +191,7 @@ def _check(
 
 def one_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     """The only row of a query's result."""
-    found = connection.execute(query).fetchone()
+    found: tuple[Any, ...] | None = connection.execute(query).fetchone()
     assert found is not None, "an aggregate has one row"
     return found
 

@@ -16,10 +16,20 @@ from pipeline.compare.structure import (
     Spread,
 )
 
-_LEAST = 0.01
+_LEAST = 0.05
 """Relative change below which a figure is not shown."""
+_TOLD_ABOVE = frozenset(("mean", "median", "rows", "new_rows"))
+_COUNTS = frozenset(
+    (
+        *("prompts", "games", "rows_in", "rows_out"),
+        *("prompt", "sampled", "prompt_tokens", "sampled_tokens"),
+    )
+)
+_FAINT = frozenset(("weight", "tau"))
+"""Last parts of the names of figures that the text leaves to `--json`."""
 _FIGURES = 10
 _VALUES = 4
+_SHOWN_CHARS = 60
 _INDENT = "  "
 _NOT_HAD = "–"
 _SCALE = (
@@ -91,7 +101,7 @@ def _numbers(config: ConfigDiff) -> list[str]:
     moved = [shift for shift in config.numbers if _is_shift(shift)]
     rest = len(config.numbers) - len(moved)
     if not moved:
-        return ["no number has shifted"] if rest else []
+        return ["no length, score or other number has shifted to speak of"] if rest else []
     head = ("", "mean before", "now", "median before", "now", "d", "delta", "shift")
     rows = [
         (
@@ -99,19 +109,25 @@ def _numbers(config: ConfigDiff) -> list[str]:
             *(_told(value) for value in _means(shift.old, shift.new)),
             _signed(shift.d),
             _signed(shift.delta),
-            f"{shift.words} ({_told(shift.distance)})",
+            _shift(shift),
         )
         for shift in moved
     ]
-    more = [f"{rest:,} other numbers have not shifted"] if rest else []
+    more = [f"{rest:,} other numbers have not shifted to speak of"] if rest else []
     return [*_table(head, rows), *more, _SCALE]
 
 
+def _shift(shift: NumberShift) -> str:
+    if shift.distance is None:
+        return f"{shift.old.n:,} rows have it before, {shift.new.n:,} now"
+    return f"{shift.words} ({shift.distance:.2f})"
+
+
 def _is_shift(shift: NumberShift | CategoryShift) -> bool:
-    """Whether there is something to tell: more than chance, or a side without values."""
+    """Whether there is something to tell: a small shift at least, or a side without values."""
     if isinstance(shift, NumberShift) and shift.distance is None:
         return bool(shift.old.n) != bool(shift.new.n)
-    return shift.words not in (None, "none", "chance")
+    return shift.words in ("small", "medium", "large")
 
 
 def _means(old: Spread, new: Spread) -> tuple[float | None, ...]:
@@ -122,26 +138,32 @@ def _categories(config: ConfigDiff) -> Iterator[str]:
     for shift in filter(_is_shift, config.categories):
         sample = f" of a sample of {shift.n_old:,} and {shift.n_new:,} rows" * shift.sampled
         yield (
-            f"{shift.name}{sample}: {shift.words} shift (V {_told(shift.v)}, "
-            f"{_told(shift.distance)} of the rows)"
+            f"{shift.name}{sample}: {shift.words} shift (V {_told(shift.v)}, the shares differ by "
+            f"{shift.distance or 0:.1%} of the rows)"
         )
         for share in shift.shares[:_VALUES]:
-            yield f"{_INDENT}{share.value}: {share.old:.1%} before, {share.new:.1%} now"
+            yield f"{_INDENT}{_plain(share.value)}: {share.old:.1%} before, {share.new:.1%} now"
         if shift.n_values > _VALUES:
             yield f"{_INDENT}and {shift.n_values - _VALUES:,} other values"
 
 
+def _plain(text: str) -> str:
+    """A value of the data on one line, without what a terminal would obey."""
+    seen = "".join(char if char.isprintable() else " " for char in text)
+    return seen if len(seen) <= _SHOWN_CHARS else seen[: _SHOWN_CHARS - 1] + "…"
+
+
 def _figures(figures: Sequence[FigureChange]) -> list[str]:
-    changed = sorted(
-        (figure for figure in figures if _change(figure) >= _LEAST), key=_change, reverse=True
-    )
+    silent = _TOLD_ABOVE | _COUNTS | _FAINT
+    shown = (figure for figure in figures if figure.name.rpartition(".")[2] not in silent)
+    changed = sorted((f for f in shown if _change(f) >= _LEAST), key=_change, reverse=True)
     if not changed:
         return []
     rows = [(figure.name, _told(figure.old), _told(figure.new)) for figure in changed[:_FIGURES]]
     more = len(changed) - len(rows)
     end = [f"{_INDENT}and {more:,} others: --json has them"] if more > 0 else []
     table = _table(("", "before", "now"), rows)
-    return ["", "FIGURES THAT CHANGED MOST", *(_INDENT + line for line in table), *end]
+    return ["", "OTHER FIGURES THAT CHANGED", *(_INDENT + line for line in table), *end]
 
 
 def _change(figure: FigureChange) -> float:

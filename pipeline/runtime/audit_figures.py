@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _SEED = 0
 """Of the bootstrap, as `prefmill audit` has it unless told otherwise."""
+_DIGITS = 6
+"""Of a figure: a fit may differ in the last ones from one processor to another."""
 
 
 def add_audit(measured: Measured, out: Path) -> None:
@@ -37,4 +39,4 @@ def _add_section(measured: Measured, section: Section) -> None:
             if value.value is None:
                 measured.missing[name] = value.unknown
             else:
-                measured.values.setdefault(name, value.value)
+                measured.values.setdefault(name, float(f"{value.value:.{_DIGITS}g}"))

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,23 @@ def collect_figures(
 
 
 def _identity(plan: Plan, steps: Sequence[KeyedStep], last: DatasetFolder | None) -> dict[str, Any]:
-    """What figures are of: they are the same where this is."""
-    files = json.dumps(last.manifest["files"], sort_keys=True).encode() if last else b""
+    """What figures are of: they are the same where this is.
+
+    A step that was done again has other times in its report, and may have other rows.
+    """
+    reports = [report and asdict(report) for report in (step.folder.report() for step in steps)]
     return {
         "format": _FORMAT,
         "keys": [step.key for step in steps],
+        "reports": _digest(reports),
         "audited": _is_audited(plan),
-        "last": hashlib.blake2b(files, digest_size=16).hexdigest() if last else None,
+        "last": _digest(last.manifest["files"]) if last else None,
     }
+
+
+def _digest(value: object) -> str:
+    content = json.dumps(value, sort_keys=True).encode()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _is_audited(plan: Plan) -> bool:

@@ -21,6 +21,8 @@ _OURS = (
     "history.jsonl",
     "releases",
     "releases.json",
+    "report.html",
+    "audit.html",
     ".prefmill.lock",
 )
 """What an output folder may already hold; anything else means that it is not ours."""

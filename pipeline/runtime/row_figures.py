@@ -97,7 +97,7 @@ def _look(seen: _Seen, columns: Sequence[Column], table: pa.Table) -> None:
                 WORDS: [len(text.split()) for text in texts],
             }
             for unit, lengths in measures.items():
-                whole = np.bincount(rows, lengths, table.num_rows)
+                whole = np.bincount(rows, lengths, table.num_rows).astype(np.float64)
                 seen.keep(f"{column.name}.{unit}", whole)
             hashes.append(_hashes(texts, rows.tolist(), table.num_rows))
             if column == PROMPT:
@@ -177,7 +177,8 @@ def _of_pairs(seen: _Seen, names: set[str]) -> Iterator[tuple[str, float]]:
 def _known(values: Floats) -> Floats:
     import numpy as np
 
-    return values[~np.isnan(values)]
+    known: Floats = values[~np.isnan(values)]
+    return known
 
 
 def _different(hashes: Sequence[NDArray[np.int64]]) -> int:
