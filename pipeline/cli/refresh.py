@@ -40,6 +40,7 @@ def handle(args: argparse.Namespace) -> int:
         place,
         home,
         args.argv,
+        _tell,
         WatchOptions(args.quiet),
         publishes=not args.no_push,
         needs_license=not args.no_license,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pipeline.dataset.card_head import head_values
+from pipeline.dataset.card_merge import merge_card
 from pipeline.dataset.read import CARD, MANIFEST, is_ours
 from pipeline.hub.contents import Contents, Source, digest_of, size_of
 from schemas.errors import InputError
@@ -86,33 +88,39 @@ def refuse_to_overwrite(place: str, contents: Contents, remote: Remote, *, adopt
         )
 
 
-def with_card(place: str, contents: Contents, remote: Remote, *, needs_license: bool) -> Contents:
+def with_card(
+    place: str,
+    contents: Contents,
+    remote: Remote,
+    *,
+    needs_license: bool,
+    tell: Callable[[str], None],
+) -> Contents:
     """The same, with the card that keeps what people wrote into the one there.
 
     Raises:
-        InputError: a card's YAML cannot be read, or no licence is stated though one is needed.
+        InputError: the YAML of the card there cannot be used, or no licence is stated though one
+            is needed.
     """
     card = contents.card
-    if needs_license and not license_of(card, place):
+    if remote.card is not None and not _is_as_written(remote):
+        card = merge_card(remote.card, card, f"{place}/{CARD}")
+        if contents.is_card_edited and card != contents.card:
+            tell(f"{place}: {CARD} was edited here and there; what is written there stays")
+    if needs_license and not head_values(card, CARD).get("license"):
         raise InputError(
             "no licence is stated, and none is guessed: set `card: {license: ...}` in the recipe "
-            "and run it again, write `license: ...` into the YAML of the dataset's README.md, or "
-            "add --no-license to publish without one."
+            f"and run it again, write `license: ...` into the YAML of {CARD}, or add --no-license "
+            "to publish without one."
         )
-    return replace(contents, files={**contents.files, CARD: card.encode("utf-8")})
+    return replace(contents, files={**contents.files, CARD: card.encode("utf-8")}, card=card)
 
 
-def license_of(card: str, place: str) -> str | None:
-    """The licence that a card states; None if it states none. Raises InputError for bad YAML."""
-    import yaml
-
-    lines = card.splitlines()
-    end = lines.index("---", 1) if lines[:1] == ["---"] and "---" in lines[1:] else 0
-    try:
-        head = yaml.safe_load("\n".join(lines[1:end]))
-    except yaml.YAMLError as error:
-        raise InputError(f"README.md for {place}: its YAML cannot be read: {error}") from None
-    return head.get("license") if isinstance(head, dict) else None
+def _is_as_written(remote: Remote) -> bool:
+    """Whether nobody changed the card there since prefmill wrote it."""
+    facts = (remote.manifest or {}).get("files", {}).get(CARD, {})
+    found = digest_of((remote.card or "").encode("utf-8"), "blake2b")
+    return bool(facts.get("blake2b_128") == found)
 
 
 def changes_between(contents: Contents, remote: Remote) -> list[Change]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.dataset.read import CARD, MANIFEST
 from pipeline.hub.changes import Change, Held, Remote
-from pipeline.hub.patience import patiently, status_of
+from pipeline.hub.patience import patiently, status_of, wait_out
 from schemas.errors import InputError
 
 _DATASET = "dataset"
@@ -23,7 +23,7 @@ _EXISTS = 409
 
 
 class Moved(Exception):
-    """Somebody else committed since the repo was read."""
+    """The repo has to be read again before anything is done; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,13 @@ class HubRepo:
         self._api: Any = HfApi()
 
     def _do(self, name: str, **options: Any) -> Any:
-        """Call the client's method of this name on the repo."""
-        method = getattr(self._api, name)
-        where = {"repo_id": self.repo_id, "repo_type": _DATASET}
-        return patiently(lambda: method(**where, **options), self._tell)
+        """Call the client's method of this name on the repo, again while that may help."""
+        return patiently(lambda: self._once(name, **options), self._tell)
+
+    def _once(self, name: str, **options: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a card's YAML, whoever wrote it
+            return getattr(self._api, name)(repo_id=self.repo_id, repo_type=_DATASET, **options)
 
     def is_private(self) -> bool | None:
         """Whether only some may read it; None if there is no such repo."""
@@ -123,36 +126,38 @@ class HubRepo:
             num_threads=_THREADS,
         )
 
-    def commit(
-        self,
-        operations: Sequence[Any],
-        parent: str,
-        revision: str,
-        message: str,
-        *,
-        create_pr: bool,
-    ) -> Any:
-        """Make one commit of all operations.
+    def commit(self, operations: Sequence[Any], parent: str, revision: str, message: str) -> str:
+        """Make one commit of all operations, and return it.
 
         Raises:
-            Moved: `revision` is not at `parent` any more; perhaps by a commit of ours whose answer
+            Moved: `revision` is not at `parent` any more; perhaps by this commit, if its answer
                 was lost.
         """
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of the card's YAML, which others may have written
-                return self._do(
-                    "create_commit",
-                    operations=operations,
-                    commit_message=message,
-                    revision=revision,
-                    parent_commit=parent,
-                    create_pr=create_pr,
-                )
+            options = _commit_options(operations, parent, revision, message)
+            return str(self._do("create_commit", **options).oid)
         except OSError as error:
             if status_of(error) == _MOVED:
-                raise Moved from None
+                raise Moved("somebody else committed meanwhile") from None
             raise
+
+    def propose(
+        self, operations: Sequence[Any], parent: str, revision: str, message: str
+    ) -> tuple[str, str]:
+        """Make a pull request of all operations; returns its commit and its address.
+
+        Raises:
+            Moved: as for `commit`; or the answer was lost, and it may have been made.
+        """
+        options = _commit_options(operations, parent, revision, message)
+        try:
+            done = self._once("create_commit", **options, create_pr=True)
+        except Exception as error:
+            if status_of(error) == _MOVED:
+                raise Moved("somebody else committed meanwhile") from None
+            wait_out(error, self._tell)
+            raise Moved("perhaps the pull request was made") from None
+        return str(done.oid), str(done.pr_url)
 
     def tag(self, name: str, commit: str) -> None:
         """Give a commit a name.
@@ -172,6 +177,17 @@ class HubRepo:
                     f"{str(there)[:12]}, put there meanwhile. Tags are never moved: run the same "
                     "command with --tag and another name."
                 ) from None
+
+
+def _commit_options(
+    operations: Sequence[Any], parent: str, revision: str, message: str
+) -> dict[str, Any]:
+    return {
+        "operations": operations,
+        "commit_message": message,
+        "revision": revision,
+        "parent_commit": parent,
+    }
 
 
 def need_token() -> None:

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from pipeline.dataset.check import check_dataset
+from pipeline.dataset.place import read_card
 from pipeline.dataset.read import CARD, MANIFEST, DatasetFolder
 from pipeline.files import file_digest
-from schemas.errors import InputError
+from schemas.errors import DatasetError
 
 Source = Path | bytes
 """A file on this machine, or the bytes themselves."""
@@ -26,6 +27,8 @@ class Contents:
         rows: of all configs.
         configs: their names, which are also their folders.
         files: by path in the dataset: shards, card and manifest.
+        card: text of the card.
+        is_card_edited: whether a person changed the card since it was written.
     """
 
     name: str
@@ -33,50 +36,30 @@ class Contents:
     rows: int
     configs: tuple[str, ...]
     files: Mapping[str, Source]
-
-    @property
-    def card(self) -> str:
-        """README.md of the folder."""
-        return read_source(self.files[CARD]).decode("utf-8")
+    card: str
+    is_card_edited: bool
 
 
 def contents_of(dataset: DatasetFolder) -> Contents:
-    """Check a dataset folder against its manifest, and say what is in it.
-
-    The card may differ from the manifest: people edit cards.
+    """Check a dataset folder, and say what is in it.
 
     Raises:
-        InputError: a file is missing or was changed, or there is no row.
+        DatasetError: it is not what its manifest says.
+        InputError: the card is not UTF-8.
     """
+    if problems := check_dataset(dataset):
+        raise DatasetError(problems)
     manifest = dataset.manifest
-    for path, facts in manifest["files"].items():
-        _check(dataset.path, path, facts)
-    rows = sum(facts["rows"] for facts in manifest["configs"].values())
-    if rows == 0:
-        raise InputError(f"{dataset.path}: the dataset has no row; there is nothing to publish")
-    paths = [*sorted(manifest["files"]), MANIFEST]
+    card = dataset.path / CARD
     return Contents(
         name=manifest["run"]["name"],
         release=dataset.release,
-        rows=rows,
+        rows=sum(facts["rows"] for facts in manifest["configs"].values()),
         configs=dataset.configs,
-        files={path: dataset.path / path for path in paths},
+        files={path: dataset.path / path for path in (*sorted(manifest["files"]), MANIFEST)},
+        card=read_card(card),
+        is_card_edited=file_digest(card) != manifest["files"][CARD]["blake2b_128"],
     )
-
-
-def _check(folder: Path, path: str, facts: Mapping[str, Any]) -> None:
-    file = folder / path
-    if not file.is_file():
-        raise InputError(
-            f"{folder}: {path} is missing, which its {MANIFEST} lists. Run the recipe again, which "
-            "writes the dataset anew from finished work."
-        )
-    if path != CARD and file_digest(file) != facts["blake2b_128"]:
-        raise InputError(
-            f"{folder}: {path} is not as prefmill wrote it: its checksum differs from that in "
-            f"{MANIFEST}. Run the recipe again, which writes the dataset anew from finished work; "
-            "changes belong into the recipe."
-        )
 
 
 def size_of(source: Source) -> int:

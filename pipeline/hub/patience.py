@@ -49,6 +49,15 @@ def patiently(call: Callable[[], T], tell: Callable[[str], None]) -> T:
     return retrying(call)
 
 
+def wait_out(error: Exception, tell: Callable[[str], None]) -> None:
+    """Wait as long as an error asks for that may pass; raise any other."""
+    if not _may_pass(error):
+        raise error
+    wait = max(_asked_wait_s(error), _BACKOFF_S)
+    tell(f"{_reason(error)}; trying again in {wait:.0f} s")
+    time.sleep(wait)
+
+
 def status_of(error: BaseException | None) -> int | None:
     """The HTTP status that an error stands for, if a server answered."""
     found = getattr(_root(error), "response", None)
@@ -67,7 +76,8 @@ def _may_pass(error: BaseException) -> bool:
 
     status = status_of(error)
     if status is not None:
-        return status in (408, 429) or (status >= 500 and _asked_wait_s(error) <= MAX_WAIT_S)
+        is_passing = status in (408, 429) or status >= 500
+        return is_passing and _asked_wait_s(error) <= MAX_WAIT_S
     lost = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
     return isinstance(_root(error), lost)
 
@@ -175,4 +185,5 @@ def _reason(error: BaseException | None) -> str:
     if status is None:
         return f"{type(root).__name__}: {str(root).strip()}".rstrip(": ")
     said = str(getattr(root, "server_message", None) or "").strip()
-    return f"the hub answers {status}" + (f" ({said})" if said else "")
+    wait = f", and asks to wait {asked:.0f} s" if (asked := _asked_wait_s(error)) else ""
+    return f"the hub answers {status}" + (f" ({said})" if said else "") + wait

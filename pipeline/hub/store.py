@@ -15,6 +15,8 @@ from pipeline.hub.contents import Source, read_source
 from schemas.errors import InputError, PrefmillError
 
 _LOCAL = "file://"
+_BUCKETS = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"))
+"""Without folders to make; asked for one they would make a bucket of a mistyped name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Store:
                 _put_here(self.path / name, source)
                 return
             files, root = self._system()
-            files.makedirs(f"{root}/{name}".rsplit("/", 1)[0], exist_ok=True)
+            if not _has_buckets(files):
+                files.makedirs(f"{root}/{name}".rsplit("/", 1)[0], exist_ok=True)
             if isinstance(source, bytes):
                 files.pipe_file(f"{root}/{name}", source)
             else:
@@ -100,6 +103,11 @@ class Store:
                 f"{self} cannot be used: {type(error).__name__}: {error}. Check the address and "
                 "the credentials that its package reads; the same command tries again."
             ) from None
+
+
+def _has_buckets(files: Any) -> bool:
+    names = (files.protocol,) if isinstance(files.protocol, str) else files.protocol
+    return not _BUCKETS.isdisjoint(names)
 
 
 def _put_here(target: Path, source: Source) -> None:

@@ -46,8 +46,8 @@ def push_to_hub(
         for number in range(_RACES):
             try:
                 return push.attempt(is_first=number == 0)
-            except Moved:
-                tell(f"{repo_id}: somebody else committed meanwhile; looking at it again")
+            except Moved as why:
+                tell(f"{repo_id}: {why}; looking at it again")
     raise InputError(
         f"{repo_id}: others committed {_RACES} times while this push tried to. Nothing was "
         "published; run the same command again."
@@ -127,7 +127,9 @@ class _Push:
     def _changes(self, remote: Remote) -> list[Change]:
         place, options = self.repo.repo_id, self.options
         refuse_to_overwrite(place, self.contents, remote, adopt=options.adopt)
-        ready = with_card(place, self.contents, remote, needs_license=options.needs_license)
+        ready = with_card(
+            place, self.contents, remote, needs_license=options.needs_license, tell=self.tell
+        )
         return changes_between(ready, remote)
 
     def _refuse_rival(self, remote: Remote) -> None:
@@ -179,10 +181,10 @@ class _Push:
         operations = self.repo.operations(changes)
         writes = [change for change in changes if change.source is not None]
         self.tell(f"{self.repo.repo_id}: sending {len(writes)} files, {mega(writes)}")
-        pull = self.options.create_pr
-        self.repo.upload(operations, self.branch, create_pr=pull)
-        done = self.repo.commit(operations, parent, self.branch, self._message(), create_pr=pull)
-        return str(done.oid), done.pr_url
+        self.repo.upload(operations, self.branch, create_pr=self.options.create_pr)
+        if self.options.create_pr:
+            return self.repo.propose(operations, parent, self.branch, self._message())
+        return self.repo.commit(operations, parent, self.branch, self._message()), None
 
     def _message(self) -> str:
         facts = self.contents

@@ -36,7 +36,7 @@ def push_to_store(
     store = Store(url)
     remote = _read(store)
     refuse_to_overwrite(str(store), contents, remote, adopt=options.adopt)
-    ready = with_card(str(store), contents, remote, needs_license=options.needs_license)
+    ready = with_card(str(store), contents, remote, needs_license=options.needs_license, tell=tell)
     changes = changes_between(ready, remote)
     if changes and not options.dry_run:
         tell(f"{store}: writing {sum(each.source is not None for each in changes)} files")

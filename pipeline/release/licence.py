@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pipeline.dataset.card_head import head_values
+from pipeline.dataset.place import read_card
 from pipeline.dataset.read import CARD, DatasetFolder
-from pipeline.hub.changes import license_of
 from pipeline.recipe.plan import Plan
 from schemas.errors import InputError
 
 
 def refuse_unlicensed(plan: Plan, last: DatasetFolder | None) -> None:
     """Raise InputError if neither the recipe nor the last release's card states a licence."""
-    if plan.recipe.card.license or (last is not None and _license_of(last)):
+    if plan.recipe.card.license or (last is not None and _head(last).get("license")):
         return
     raise InputError(
         "no licence is stated, and none is guessed: set `card: {license: ...}` in the recipe, "
@@ -18,5 +21,6 @@ def refuse_unlicensed(plan: Plan, last: DatasetFolder | None) -> None:
     )
 
 
-def _license_of(last: DatasetFolder) -> str | None:
-    return license_of((last.path / CARD).read_text(encoding="utf-8"), str(last.path))
+def _head(last: DatasetFolder) -> dict[str, Any]:
+    path = last.path / CARD
+    return head_values(read_card(path), str(path))

@@ -14,8 +14,9 @@ from pipeline.release.home import next_folder, publish, settle
 from pipeline.release.ledger import record, rows_added, rows_of
 from pipeline.release.licence import refuse_unlicensed
 from pipeline.release.outcome import Refreshed
-from pipeline.release.places import FolderPlace, Place
+from pipeline.release.places import FolderPlace, Place, Tell
 from pipeline.release.standing import plan_release
+from pipeline.report.report import write_report
 from pipeline.runtime.job import run_job
 from pipeline.runtime.lock import output_folder
 from pipeline.runtime.summary import Summary
@@ -32,6 +33,7 @@ class Refresh:
         place: where the releases are.
         home: the folder of the work; see `pipeline.release.home`.
         command: the words of the command line after `prefmill`.
+        tell: hears what goes on, a line at a time.
         options: what the user wants to see.
         publishes: whether the release is published, or only made and held to its gates.
         needs_license: whether a place that others read may get a card without a licence.
@@ -42,6 +44,7 @@ class Refresh:
     place: Place
     home: Path
     command: Sequence[str]
+    tell: Tell
     options: WatchOptions
     publishes: bool = True
     needs_license: bool = True
@@ -93,12 +96,20 @@ class Refresh:
         fresh = open_dataset(summary.out)
         added, rows = rows_added(last, fresh), rows_of(fresh)
         diff = None if last is None else diff_datasets(last, fresh)
+        self._report(summary.out, last)
         if not self.publishes:
             return Refreshed(number, None, rows, added, diff, summary)
         where = self.place.publish(fresh)
         publish(self.home, number)
         record(self.home, open_dataset(self.home))
         return Refreshed(number, where, rows, added, diff, _moved(summary, self.home))
+
+    def _report(self, out: Path, last: DatasetFolder | None) -> None:
+        """Write the report; a release is whole without it, so a fault in it is told and no more."""
+        try:
+            write_report(out, last)
+        except Exception as error:
+            self.tell(f"the release is made, its report is not: {error}")
 
 
 def _moved(summary: Summary, home: Path) -> Summary:
