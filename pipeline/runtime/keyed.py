@@ -87,9 +87,11 @@ def key_steps(plan: Plan, specs: dict[str, ModelSpec], work: Folder) -> list[Key
     for step in plan.steps:
         parent = keyed[-1] if keyed else None
         keyed.append(_keyed(plan, specs, work, step, parent, len(keyed)))
-    last = keyed[-1]
+    by_name: dict[str | None, KeyedStep] = {one.step.name: one for one in keyed}
+    by_name[None] = keyed[-1]
     for step in plan.exports:
-        keyed.append(_keyed(plan, specs, work, step, last, len(keyed), is_export=True))
+        parent = by_name[step.after]
+        keyed.append(_keyed(plan, specs, work, step, parent, len(keyed), is_export=True))
     return keyed
 
 
