@@ -108,10 +108,22 @@ class _Push:
         commit, address = remote.revision, None
         if changes:
             commit, address = self._commit(changes, str(remote.revision))
-        is_tagged = self.tag is None or self.tag in names.tags
-        if self.tag is not None and not is_tagged:
-            self.repo.tag(self.tag, str(commit))
-        return Pushed(commit, self.tag, bool(changes) or not is_tagged, tuple(changes), address)
+        tag, is_new = self._tag(str(commit), names)
+        return Pushed(commit, tag, bool(changes) or is_new, tuple(changes), address)
+
+    def _tag(self, commit: str, names: Names) -> tuple[str | None, bool]:
+        """The tag that a commit has in the end, and whether it was made now."""
+        there = names.tags.get(self.tag or "", commit)
+        if there != commit:
+            self.tell(
+                f"{self.repo.repo_id}: the tag {self.tag} stays at {there[:12]}, which holds the "
+                "same rows under an earlier card"
+            )
+            return None, False
+        is_new = self.tag is not None and self.tag not in names.tags
+        if self.tag is not None and is_new:
+            self.repo.tag(self.tag, commit)
+        return self.tag, is_new
 
     def _read(self, names: Names) -> Remote:
         if self.branch in names.branches:
