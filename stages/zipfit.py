@@ -163,7 +163,7 @@ def _fitted(config: Config) -> Stage[Config]:
 
 STAGE = Stage(
     name="zipfit",
-    version=1,
+    version=2,
     summary="Keep the texts that compress best together with examples of a target (ZIP-FIT)",
     config=Config,
     run=None,

@@ -44,8 +44,8 @@ def _stated(head: Mapping[str, Any], config: str) -> tuple[dict[str, Any], dict[
     files = _by_name(head, "configs").get(config, {}).get("data_files")
     splits = _by_name(head, "dataset_info").get(config, {}).get("splits")
     return (
-        {each.get("split"): each.get("path") for each in _records(files)},
-        {each.get("name"): each.get("num_examples") for each in _records(splits)},
+        {str(each.get("split")): each.get("path") for each in _records(files)},
+        {str(each.get("name")): each.get("num_examples") for each in _records(splits)},
     )
 
 

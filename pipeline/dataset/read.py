@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.dataset.splits import SPLITS, TRAIN
 from pipeline.dataset.swap import OLD
 from pipeline.files import read_json
 from schemas.errors import InputError
@@ -52,9 +53,10 @@ class DatasetFolder:
         return dict(self.manifest.get("figures", {}))
 
     def splits(self, config: str) -> dict[str, int]:
-        """Rows by split of a config."""
+        """Rows by split of a config, `train` first."""
         facts = self.manifest["configs"][config]
-        return dict(facts.get("splits", {"train": facts["rows"]}))
+        rows = facts.get("splits", {TRAIN: facts["rows"]})
+        return {name: rows[name] for name in SPLITS if name in rows}
 
     def shards(self, config: str, split: str) -> list[Path]:
         """The files of a split, in order."""

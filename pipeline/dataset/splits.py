@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TRAIN = "train"
+SPLITS = (TRAIN, "validation", "test")
+"""In the order of the Hub."""
+
 _DIGEST_BYTES = 8
 _CONVERSATION = "chosen"  # a whole one, in configs without a prompt of its own
 
 
 def split_names(splits: Splits) -> tuple[str, ...]:
-    """The splits that may have rows, as the Hub orders them."""
+    """The splits that may have rows."""
     held_out = {"validation": splits.validation, "test": splits.test}
     return (TRAIN, *(name for name, share in held_out.items() if share))
 

@@ -111,8 +111,9 @@ def _merged(out: Path, new: str, release: Release) -> str:
 
 
 def _release_facts(release: Release) -> ReleaseFacts:
-    last = release.last
-    earlier = last and {name: sum(last.splits(name).values()) for name in last.configs}
+    last, earlier = release.last, None
+    if last is not None:
+        earlier = {name: sum(last.splits(name).values()) for name in last.configs}
     return ReleaseFacts(release.figures, release.number, earlier)
 
 

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import siegelslopes
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +26,9 @@ def length_matched(scores: Floats, lengths: NDArray[np.int64]) -> Floats:
     interpolated in the logarithm of the length. Beyond the outermost the usual score goes on along
     the same line.
 
-    Fewer than `2 * ROWS_PER_GROUP` rows make one group, which takes no account of length.
+    Fewer than `2 * ROWS_PER_GROUP` rows make one group; what is usual is then a straight line in
+    the logarithm of the length, with the repeated median of the slopes of pairs of rows (Siegel,
+    1982).
 
     Args:
         scores: shape (n,).
@@ -37,7 +40,11 @@ def length_matched(scores: Floats, lengths: NDArray[np.int64]) -> Floats:
     places, ordered = np.log1p(lengths[order].astype(np.float64)), scores[order]
     bounds = _bounds(lengths[order])
     centres = _medians(places, bounds)
-    residuals = ordered - _line(places, centres, _medians(ordered, bounds))
+    is_one = len(centres) == 1
+    usual = (
+        _straight(places, ordered) if is_one else _line(places, centres, _medians(ordered, bounds))
+    )
+    residuals = ordered - usual
     spread = _TO_SD * np.interp(places, centres, _medians(np.abs(residuals), bounds))
     found = np.empty(len(scores))
     found[order] = residuals / np.maximum(spread, _LEAST_SPREAD)
@@ -58,11 +65,18 @@ def _medians(values: Floats, bounds: NDArray[np.int64]) -> Floats:
     return np.array([np.median(values[low:high]) for low, high in groups])
 
 
+def _straight(places: Floats, values: Floats) -> Floats:
+    """One line through all, which few outliers do not turn."""
+    if places[0] == places[-1]:
+        return np.full(len(values), np.median(values))
+    slope, level = siegelslopes(values, places)
+    found: Floats = level + slope * places
+    return found
+
+
 def _line(places: Floats, centres: Floats, levels: Floats) -> Floats:
     """Interpolation, continued beyond the ends."""
     found: Floats = np.interp(places, centres, levels)
-    if len(centres) < 2:
-        return found
     for beyond, end, inner in ((places < centres[0], 0, 1), (places > centres[-1], -1, -2)):
         slope = (levels[inner] - levels[end]) / (centres[inner] - centres[end])
         found[beyond] = levels[end] + slope * (places[beyond] - centres[end])

@@ -36,10 +36,11 @@ def test_datasets_reads_the_folder_as_the_card_says(
     from datasets import get_dataset_config_names
 
     assert get_dataset_config_names(str(quickstart_dataset)) == ["dpo", "kto"]
-    rows = load(quickstart_dataset, config, tmp_path)
-    (shard,) = (quickstart_dataset / config).iterdir()
-    assert rows.to_list() == pq.read_table(shard).to_pylist()
-    assert len(rows) > 0
+    for split in ("train", "test"):
+        rows = load(quickstart_dataset, config, tmp_path, split)
+        (shard,) = (quickstart_dataset / config).glob(f"{split}-*")
+        assert rows.to_list() == pq.read_table(shard).to_pylist()
+        assert len(rows) > 0
 
 
 def test_kto_rows_of_one_prompt_are_never_neighbours(

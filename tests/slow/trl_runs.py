@@ -8,11 +8,11 @@ from typing import Any
 STEPS = 2
 
 
-def load(folder: Path, config: str, cache: Path) -> Any:
-    """A config of a dataset folder, as a user loads it."""
+def load(folder: Path, config: str, cache: Path, split: str = "train") -> Any:
+    """A split of a dataset folder, as a user loads it."""
     from datasets import load_dataset
 
-    return load_dataset(str(folder), config, split="train", cache_dir=str(cache))
+    return load_dataset(str(folder), config, split=split, cache_dir=str(cache))
 
 
 def arguments(folder: Path) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from schemas.batch import Batch
 from schemas.columns import MESSAGES
 
 PART_ROWS, WARM_ROWS = 5000, 50
+CORES = len(os.sched_getaffinity(0))
 
 
 class Context:
@@ -87,12 +88,15 @@ def _conversations(texts: pa.Array) -> pa.Array:
 def parts_of(path: Path, rows: int | None = None) -> Iterator[pa.Table]:
     """The file in parts, some for each core; with `rows` only its beginning."""
     file = pq.ParquetFile(path)
-    cores = len(os.sched_getaffinity(0))
-    size = rows or min(PART_ROWS, -(-file.metadata.num_rows // (4 * cores)))
-    for batch in file.iter_batches(size):
+    for batch in file.iter_batches(part_size(file, rows)):
         yield pa.table(batch)
         if rows:
             return
+
+
+def part_size(file: pq.ParquetFile, rows: int | None) -> int:
+    """Rows of a part."""
+    return rows or min(PART_ROWS, -(-file.metadata.num_rows // (4 * CORES)))
 
 
 def over(
@@ -101,30 +105,32 @@ def over(
     """The batches that stay, and the figures of the decision of the last round."""
     work = stage.dataset_pass
     if work is None:
-        with ThreadPoolExecutor(cores := len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(CORES) as pool:
             run = partial(run_part, stage, config, context)
-            return in_order(pool, cores, run, parts_of(path, rows)), {}
-    lengths = [part.num_rows for part in parts_of(path, rows)]
-    starts = np.concatenate([[0], np.cumsum(lengths)])
+            return in_order(pool, run, parts_of(path, rows)), {}
+    size = part_size(pq.ParquetFile(path), rows)
     before: pa.Table | None = None
 
     def sketch(number: int, part: pa.Table) -> pa.Table:
-        mine = before and before.slice(starts[number], part.num_rows)
+        mine = before and before.slice(number * size, part.num_rows)
         made = work.sketch(Batch(seen_by(stage, part)), config, context.after(mine))
         return mapped(made, scratch / f"{number}.arrow")
 
     while True:
-        with ThreadPoolExecutor(cores := len(os.sched_getaffinity(0))) as pool:
-            sketches = in_order(pool, cores, sketch, parts_of(path, rows))
+        with ThreadPoolExecutor(CORES) as pool:
+            sketches = in_order(pool, sketch, parts_of(path, rows))
         decision = work.decide(pa.concat_tables(sketches), config, context.after(before))
         before = decision.rows
         if not decision.again:
             break
-    done = []
-    for start, part in zip(starts, parts_of(path, rows), strict=False):
-        mine = before.slice(start, part.num_rows)
-        done.append(work.apply(Batch(seen_by(stage, part)), mine, config))
-    return done, dict(decision.figures)
+
+    def apply(number: int, part: pa.Table) -> Batch:
+        mine = before.slice(number * size, part.num_rows)
+        done: Batch = work.apply(Batch(seen_by(stage, part)), mine, config)
+        return done
+
+    with ThreadPoolExecutor(CORES) as pool:
+        return in_order(pool, apply, parts_of(path, rows)), dict(decision.figures)
 
 
 def run_part(stage: Any, config: Any, context: Context, number: int, part: pa.Table) -> Batch:
@@ -142,14 +148,14 @@ def mapped(table: pa.Table, path: Path) -> pa.Table:
 
 
 def in_order(
-    pool: ThreadPoolExecutor, cores: int, work: Callable[..., Any], parts: Iterator[pa.Table]
+    pool: ThreadPoolExecutor, work: Callable[..., Any], parts: Iterator[pa.Table]
 ) -> list[Any]:
     """Results in the order of the parts, of which two for each core are in memory."""
     waiting: list[Any] = []
     done: list[Any] = []
     for number, part in enumerate(parts):
         waiting.append(pool.submit(work, number, part))
-        if len(waiting) >= 2 * cores:
+        if len(waiting) >= 2 * CORES:
             done.append(waiting.pop(0).result())
     return done + [future.result() for future in waiting]
 

@@ -173,10 +173,13 @@ def older(folder: Path) -> None:
         (repeated, ["1 row_ids stand in more than one row, the first is 0000"]),
         (equal, ["chosen is rejected in 1 rows, first in row 0000"]),
         (null, ["column `chosen` holds 1 nulls"]),
-        (leaked, ["1 prompts are in `test` and in `train`"]),
+        (leaked, ["1 prompts are in `train` and in `test`"]),
         (renamed_column, ["bytes\n    allowed: ", "score_chosen", "mine"]),
         (recounted_card, ["README.md: dataset_info: dpo: test: 20, train: 7"]),
-        (another_glob, ["README.md: configs: dpo: train: data/train-*.parquet"]),
+        (
+            another_glob,
+            ["configs: dpo: test: dpo/test-*.parquet, train: data/train-*.parquet"],
+        ),
         (broken_card, ["README.md: 3: the YAML at the head of the card cannot be used"]),
         (older, ["format prefmill-dataset-1"]),
     ],
@@ -225,7 +228,7 @@ def test_the_verb_takes_a_run_or_a_dataset(
 ) -> None:
     for path in (folder, folder.parent):
         assert main(["check", str(path)]) == 0
-        assert ": ok\n  dpo: test 20, train 137, validation 43\n" in capsys.readouterr().out
+        assert ": ok\n  dpo: train 137, validation 43, test 20\n" in capsys.readouterr().out
     foreign(folder)
     assert main(["check", str(folder)]) == 2
     assert "1 problem in the dataset\n" in capsys.readouterr().err

@@ -265,3 +265,16 @@ def test_a_release_has_the_last_ones_rows_first_and_no_row_twice(tmp_path: Path)
         f"{i:032x}" for i in range(100)
     ]
     assert open_dataset(tmp_path / "2").release == 2
+
+
+def test_a_release_keeps_what_people_wrote_into_the_card_of_the_last(tmp_path: Path) -> None:
+    rows = ConfigRows((NUMBER, PROMPT), lambda: [prompts(0, 60)])
+    first = write_dataset(tmp_path / "1", {"dpo": rows}, RUN, Release(number=1))
+    with (first / "README.md").open("a") as card:
+        card.write("\nA word from us.\n")
+    last = open_dataset(first)
+    more = ConfigRows((NUMBER, PROMPT), lambda: [prompts(60, 100)])
+    second = write_dataset(tmp_path / "2", {"dpo": more}, RUN, Release(last=last, number=2))
+    text = (second / "README.md").read_text()
+    assert "A word from us." in text
+    assert "Release 2." in text and "100 rows, 40 more than the release before" in text

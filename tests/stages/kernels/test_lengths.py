@@ -49,3 +49,13 @@ def test_a_few_high_scores_do_not_raise_what_is_usual() -> None:
     found = length_matched(scores, lengths)
     assert found[:200].min() > 4
     assert np.abs(np.median(found[200:])) < 0.3
+
+
+def test_a_few_rows_are_measured_against_one_line_which_outliers_do_not_turn() -> None:
+    lengths = np.arange(10, 60)
+    scores = 1.0 - 0.2 * np.log1p(lengths)
+    scores[[5, 40]] += 0.5
+    found = length_matched(scores, lengths)
+    assert set(np.argsort(found)[-2:]) == {5, 40}
+    rest = np.delete(found, [5, 40])
+    assert np.abs(rest).max() < 1e-6 * np.abs(found).max()
