@@ -180,7 +180,7 @@ class _Push:
         """The new commit, and the pull request that it is in, if it is in one."""
         operations = self.repo.operations(changes)
         writes = [change for change in changes if change.source is not None]
-        self.tell(f"{self.repo.repo_id}: sending {len(writes)} files, {mega(writes)}")
+        self.tell(f"{self.repo.repo_id}: sending {len(writes)} files, {_bytes(writes)}")
         self.repo.upload(operations, self.branch, create_pr=self.options.create_pr)
         if self.options.create_pr:
             return self.repo.propose(operations, parent, self.branch, self._message())
@@ -196,6 +196,5 @@ def _number(ref: str) -> int:
     return int(ref.rsplit("/", 1)[-1])
 
 
-def mega(changes: Sequence[Change]) -> str:
-    """Their size in MB."""
-    return f"{sum(change.size for change in changes) / 1e6:,.1f} MB"
+def _bytes(changes: Sequence[Change]) -> str:
+    return f"{sum(change.size for change in changes):,} bytes"
