@@ -266,6 +266,12 @@ class ExportEntry(BaseModel):
         "written to `exports/<layout>` beside the dataset.",
         min_length=1,
     )
+    after: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of a step: take the rows as they are after it, before those that follow; "
+        "None: after the last.",
+    )
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -287,19 +293,34 @@ class Splits(_Strict):
 
 
 class GateRule(_Strict):
-    """Bounds of one figure, absolute or relative to the last release."""
+    """Bounds of one figure, absolute or relative to the last release; one of them at least."""
 
     figure: str = Field(
-        min_length=1, description="Name of a figure, as a dataset's `manifest.json` lists them."
+        min_length=1,
+        description="Name of a figure, as a dataset's `manifest.json` and `run --json` list them.",
     )
-    min: float | None = Field(None, description="Least value.")
-    max: float | None = Field(None, description="Greatest value.")
+    min: float | None = Field(None, allow_inf_nan=False, description="Least value.")
+    max: float | None = Field(None, allow_inf_nan=False, description="Greatest value.")
     max_drop: float | None = Field(
-        None, ge=0, description="By what share it may be below the last release's, e.g. 0.1."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="By what share of the last release's figure it may be below that, e.g. 0.1.",
     )
     max_rise: float | None = Field(
-        None, ge=0, description="By what share it may be above the last release's."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="By what share of the last release's figure it may be above that.",
     )
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if {self.min, self.max, self.max_drop, self.max_rise} == {None}:
+            raise ValueError("no bound: give `min`, `max`, `max_drop` or `max_rise`")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"`min` {self.min:g} is above `max` {self.max:g}: nothing passes")
+        return self
 
 
 class Gates(_Strict):
@@ -307,7 +328,8 @@ class Gates(_Strict):
 
     min_rows: int = Field(1, ge=1, description="Least number of rows in every exported config.")
     rules: list[GateRule] = Field(
-        default_factory=list, description="Bounds of figures; a figure that cannot be had fails."
+        default_factory=list,
+        description="Bounds of figures. A figure that cannot be had fails its rule.",
     )
 
 

@@ -7,6 +7,7 @@ after a stage that nobody knows no column counts as missing, so that one mistake
 from __future__ import annotations
 
 from pipeline.recipe.catalog import EXPORT_PREFIX, load_catalog
+from pipeline.recipe.gate_checks import gate_problems
 from pipeline.recipe.placement_checks import placement_problems
 from pipeline.recipe.plan import Plan, Step
 from pipeline.recipe.problems import validate
@@ -44,6 +45,7 @@ def compile_recipe(source: RecipeSource) -> Plan:
         *labeller_problems(source, stages),
         *role_problems(source, [*stages, *exports]),
         *placement_problems(source, stages),
+        *gate_problems(source, stages, exports),
     ]
     if problems or recipe is None:
         raise RecipeError(sorted(problems, key=lambda problem: _place(problem, source)))
@@ -69,4 +71,6 @@ def _place(problem: Problem, source: RecipeSource) -> tuple[bool, bool, int]:
 def _step(resolved: Resolved) -> Step:
     assert resolved.stage is not None and resolved.config is not None, "no problem was found"
     needs = resolved.stage.needs(resolved.config)
-    return Step(resolved.index, resolved.name, resolved.stage, resolved.config, needs)
+    return Step(
+        resolved.index, resolved.name, resolved.stage, resolved.config, needs, resolved.after
+    )

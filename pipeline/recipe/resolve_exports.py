@@ -21,7 +21,8 @@ from schemas.errors import Problem
 from schemas.stage import Stage
 
 _LAYOUT = "layout"
-_EXPORT_KEYS = ("config",)
+_AFTER = "after"
+_EXPORT_KEYS = ("config", _AFTER)
 
 
 @dataclass(slots=True)
@@ -56,8 +57,9 @@ def resolve_exports(
         if earlier is None:
             config, found = validate(stage.config, settings, source, path)
             problems += found
+            record, after = fitted(stage, config), _after(item)
             step = Resolved(
-                offset + index, path, stage.name, fitted(stage, config), config, _named(view)
+                offset + index, path, stage.name, record, config, after, views=_named(view)
             )
             exports[name] = _Export(index, settings, step, [item.get(_LAYOUT)])
         elif _is_another(earlier, item, settings):
@@ -96,6 +98,12 @@ def _view_of(stage: Stage[Any], item: dict[str, Any]) -> tuple[str | None, dict[
     return layout, settings
 
 
+def _after(item: dict[str, Any]) -> str | None:
+    """The step that an entry names; what is no name is reported with the recipe's own problems."""
+    after = item.get(_AFTER)
+    return after if isinstance(after, str) else None
+
+
 def _named(view: str | None) -> tuple[str, ...]:
     return () if view is None else (view,)
 
@@ -105,7 +113,8 @@ def _is_another(earlier: _Export, item: dict[str, Any], settings: dict[str, Any]
     plain = [
         {k: v for k, v in each.items() if k != _LAYOUT} for each in (settings, earlier.settings)
     ]
-    return _LAYOUT in item and item[_LAYOUT] not in earlier.layouts and plain[0] == plain[1]
+    is_same = plain[0] == plain[1] and _after(item) == earlier.step.after
+    return _LAYOUT in item and item[_LAYOUT] not in earlier.layouts and is_same
 
 
 def _view_problems(

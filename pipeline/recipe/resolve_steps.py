@@ -30,6 +30,7 @@ class Resolved:
         name: what the recipe calls it.
         stage: its record; None if there is no such stage.
         config: its settings; None if they are wrong.
+        after: of an export, the step whose rows it takes; None for the last.
         views: of an export, the consumers' layouts that are wanted beside it.
     """
 
@@ -38,6 +39,7 @@ class Resolved:
     name: str
     stage: Stage[Any] | None = None
     config: StageConfig | None = None
+    after: str | None = None
     views: tuple[str, ...] = ()
 
 

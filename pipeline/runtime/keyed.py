@@ -91,10 +91,14 @@ def key_steps(
             away, as large files take minutes.
     """
     keyed: list[KeyedStep] = []
-    for step in (*plan.steps, *plan.exports):
-        is_export = len(keyed) >= len(plan.steps)
-        above = keyed[len(plan.steps) - 1] if is_export else (keyed[-1] if keyed else None)
-        keyed.append(_keyed(plan, specs, work, step, above, len(keyed), is_export, hash_inputs))
+    for step in plan.steps:
+        parent = keyed[-1] if keyed else None
+        keyed.append(_keyed(plan, specs, work, step, parent, len(keyed), False, hash_inputs))
+    by_name: dict[str | None, KeyedStep] = {one.step.name: one for one in keyed}
+    by_name[None] = keyed[-1]
+    for step in plan.exports:
+        parent = by_name[step.after]
+        keyed.append(_keyed(plan, specs, work, step, parent, len(keyed), True, hash_inputs))
     return keyed
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.dataset.balance import refuse_one_class
 from pipeline.dataset.card_merge import card_notes
 from pipeline.dataset.facts import ModelFacts, RunFacts, StepFacts
 from pipeline.dataset.layouts.choose import Wish
@@ -30,6 +31,7 @@ def publish_dataset(
 
     Raises:
         InputError: something else stands in its place.
+        ExportRefused: answers marked one by one that are all desirable, or none.
     """
     exports = {step.config_name: step for step in steps if step.is_export}
     facts = _facts(plan, steps, {name: step.key for name, step in exports.items()})
@@ -38,6 +40,8 @@ def publish_dataset(
             name: ConfigRows(step.step.stage.writes, step.folder.tables)
             for name, step in exports.items()
         }
+        for name, rows in configs.items():
+            refuse_one_class(name, rows, release.last)
         write_dataset(out, configs, facts, release)
     dataset = open_dataset(out)
     return {name: sum(dataset.splits(name).values()) for name in dataset.configs}

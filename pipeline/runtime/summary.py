@@ -64,6 +64,8 @@ class Summary:
     """Sampled for parts that were then lost, so sampled again; about, if a run was killed."""
     notes: tuple[str, ...] = ()
     """What a person should know of the dataset."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What was measured, by name; see `schemas.figures`."""
     views: tuple[Path, ...] = ()
     """Folders of the dataset in consumers' layouts."""
 
@@ -86,6 +88,7 @@ class Summary:
             "out": str(self.out),
             "dataset": str(self.out / "dataset") if self.datasets else None,
             "rows": self.datasets,
+            "figures": dict(self.figures),
             "exports": [str(folder) for folder in self.views],
             "repeated_tokens": self.repeated_tokens,
             "notes": list(self.notes),

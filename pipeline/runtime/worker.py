@@ -97,7 +97,10 @@ def _run(task: PartTask, stage: Stage[Any], tell: Tell, pool: ModelPool) -> Part
     context = RunContext(around, task.specs, pool, meter)
     run, batch = stage.run, Batch(project(incoming, stage))
     assert run is not None, "a stage without it has no such phase"
-    outgoing = _guarded(task, stage, lambda: run(batch, task.config, context))
+    if incoming.num_rows:
+        outgoing = _guarded(task, stage, lambda: run(batch, task.config, context))
+    else:  # as after a step that dropped them all: no model need be loaded for it
+        outgoing = Batch(empty_output(stage))
     table = settle(incoming, outgoing, stage)
     report = _report(task, incoming, Batch(table, outgoing.rejects), started, meter.usage)
     return _first_pass(task, stage).commit(report, table, reject_table(outgoing.rejects))
