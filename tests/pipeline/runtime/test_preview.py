@@ -103,16 +103,16 @@ def test_only_as_many_records_are_read(curating: Path, tmp_path: Path) -> None:
 def test_a_step_that_fails_shows_what_came_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = tmp_path / "recipe.yaml"
-    pair = "  - {stage: pair, strategy: best_worst}\n"
-    nothing = "  - {stage: filter, where: margin < 0}\n"
-    recipe.write_text(SCRIPTED.read_text().replace(pair, pair + nothing))
-    code = main(["preview", str(recipe), "-n", "2"])
+    script = tmp_path / "script.yaml"
+    script.write_text("rules: []\nfaults: [{effect: die, match: Scripted answer}]\n")
+    judge = f"models.judge={{engine: scripted, model: {script}}}"
+    settings = ["--set", judge, "--set", "stages.judge.model=judge"]
+    code = main(["preview", str(SCRIPTED), "-n", "2", *settings])
     captured = capsys.readouterr()
-    assert code != 0 and "KTO rows have 0 desirable" in captured.err
-    assert "lost at filter" in captured.out and "turned away" in captured.out
-    assert "not reached: export_dpo, export_kto\n" in captured.out
-    assert "judge          2    2  -" in captured.out
+    assert code != 0 and "killed their worker twice" in captured.err
+    assert "came to filter_rules" in captured.out
+    assert "not reached: judge, pair, export_dpo, export_kto\n" in captured.out
+    assert "filter_rules   2    2  -" in captured.out
 
 
 def test_losses_and_gates_do_not_stop_a_preview(tmp_path: Path) -> None:
