@@ -50,9 +50,9 @@ def _init(parser: argparse.ArgumentParser) -> None:
         "--template",
         default="quickstart",
         metavar="NAME",
-        help="quickstart: a small model, no network; scripted: no model at all (default: "
-        "%(default)s)",
+        help="which, see --list (default: %(default)s: a small model, no network)",
     )
+    parser.add_argument("--list", action="store_true", help="list the templates")
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,20 @@ def _check(parser: argparse.ArgumentParser) -> None:
 def _plan(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     _limit(parser)
-    parser.add_argument("--out", metavar="DIR", help="say what work in this output folder is kept")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="say what work in this output folder is kept, and estimate from it (default: "
+        "runs/<name>)",
+    )
+    parser.add_argument(
+        "--probe",
+        nargs="?",
+        type=_count,
+        const=8,
+        metavar="N",
+        help="run N source rows in a temporary folder (default: %(const)s) and estimate from them",
+    )
     _scheduler(parser)
     _json(parser, "the plan as JSON")
 
@@ -71,8 +84,14 @@ def _plan(parser: argparse.ArgumentParser) -> None:
 def _preview(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     parser.add_argument(
-        "-n", "--rows", type=_count, default=3, metavar="N", help="rows (default: %(default)s)"
+        "-n",
+        "--rows",
+        type=_count,
+        default=5,
+        metavar="N",
+        help="rows of the source (default: %(default)s)",
     )
+    parser.add_argument("--full", action="store_true", help="do not fold long texts")
     _json(parser, "rows as JSON")
 
 
@@ -390,7 +409,7 @@ _LONGEST_WATCH_S = 86_400
 _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
     "init": (
         "write a recipe to start from",
-        "  prefmill init\n  prefmill init my-data --template scripted",
+        "  prefmill init\n  prefmill init --list\n  prefmill init my-data --template curate",
         _init,
     ),
     "check": (
@@ -400,13 +419,15 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         _check,
     ),
     "plan": (
-        "show steps, columns, models and keys of a recipe",
-        "  prefmill plan recipe.yaml\n  prefmill plan recipe.yaml --out runs/mine",
+        "show the steps of a recipe, where they run, and what they will take",
+        "  prefmill plan recipe.yaml\n  prefmill plan recipe.yaml --probe\n"
+        "  prefmill plan recipe.yaml --probe 32 --json\n"
+        "  prefmill plan recipe.yaml --out runs/mine",
         _plan,
     ),
     "preview": (
-        "run a few rows through every stage and show them",
-        "  prefmill preview recipe.yaml\n  prefmill preview recipe.yaml -n 1",
+        "follow a few rows through every step",
+        "  prefmill preview recipe.yaml\n  prefmill preview recipe.yaml -n 1 --full",
         _preview,
     ),
     "run": (

@@ -91,6 +91,11 @@ def _unknown_stage(source: RecipeSource, path: KeyPath, name: str, catalog: Cata
     return source.problem(place, f"there is no stage `{name}`", ", ".join(catalog.steps), advice)
 
 
+def source_cap(stage: Stage[Any]) -> str | None:
+    """The setting by which a source says how many rows it makes at most."""
+    return next((name for name in _CAPS if name in stage.config.model_fields), None)
+
+
 def apply_limit(source: RecipeSource, catalog: Catalog) -> RecipeSource:
     """Write `--limit` into the settings of the source stage, where keys and manifests see it."""
     items = source.data.get("stages")
@@ -98,7 +103,7 @@ def apply_limit(source: RecipeSource, catalog: Catalog) -> RecipeSource:
     stage = catalog.steps.get(str(head.get("stage"))) if isinstance(head, dict) else None
     if source.limit is None or stage is None or stage.effect != "source":
         return source
-    cap = next((name for name in _CAPS if name in stage.config.model_fields), None)
+    cap = source_cap(stage)
     if cap is None:
         seen = f"stage `{stage.name}` has no setting to limit its rows by"
         problem = Problem("stages[0]", seen, f"a field {' or '.join(_CAPS)}", file="--limit")

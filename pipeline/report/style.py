@@ -31,8 +31,8 @@ h3 { font-size: .95rem; margin: 1.2rem 0 .3rem; }
 caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 table.numbers td, table.numbers thead th:not(:first-child) { text-align: right; }
 table + table, table + h3 { margin-top: 1.2rem; }
-table.narrow { max-width: 32rem; } table.narrow td, table.narrow thead th:last-child {
-  text-align: right; }
+table.narrow { max-width: 32rem; align-self: start; }
+table.narrow td, table.narrow thead th:last-child { text-align: right; }
 table.wide td:last-child, table.wide th:last-child { width: 48%; }
 .quote { display: block; white-space: pre-wrap; unicode-bidi: isolate; font-size: .88rem;
   border-left: 2px solid var(--line); padding-left: .7rem; margin: .2rem 0; }

@@ -134,8 +134,11 @@ def test_nothing_stands_out_of_the_page(hostile: Path, opened: Any, width: int) 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1280, 390])
-def test_it_is_accessible(judged: Path, opened: Any, scheme: str, width: int) -> None:
-    page = opened(judged, width, scheme).page
+@pytest.mark.parametrize("file", ["judged", "hostile"])
+def test_it_is_accessible(
+    request: pytest.FixtureRequest, opened: Any, file: str, scheme: str, width: int
+) -> None:
+    page = opened(request.getfixturevalue(file), width, scheme).page
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     found = Axe().run(page)["violations"]
     grave = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in GRAVE]

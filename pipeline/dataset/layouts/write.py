@@ -111,7 +111,7 @@ def _splits(dataset: DatasetFolder, config: str, wanted: str | None) -> list[str
     rows = dataset.splits(config)
     if wanted and wanted not in rows:
         raise InputError(f"`{config}` has no split `{wanted}`; it has {', '.join(rows)}")
-    full = [split for split in sorted(rows, key=_place) if rows[split] and wanted in (None, split)]
+    full = [split for split in rows if rows[split] and wanted in (None, split)]
     if not full:
         where = f"`{config}` in {dataset.path}" + (f", split `{wanted}`," if wanted else "")
         raise InputError(
@@ -119,12 +119,6 @@ def _splits(dataset: DatasetFolder, config: str, wanted: str | None) -> list[str
             "on the run says what it turned away."
         )
     return full
-
-
-def _place(split: str) -> tuple[int, str]:
-    """Training rows first, then what is held out, validation before test."""
-    known = ("train", "validation", "test")
-    return known.index(split) if split in known else len(known), split
 
 
 def _write_view(

@@ -39,7 +39,7 @@ def _rows_chart(facts: Facts) -> str:
 def _rejects_chart(facts: Facts) -> Iterator[str]:
     codes = Counter(code for step in facts.steps for code in step.rejects)
     counts = {
-        code if codes[code] == 1 else f"{code} ({step.name})": {"rejects": float(count)}
+        code if codes[code] == 1 else f"{step.name}: {code}": {"rejects": float(count)}
         for step in facts.steps
         for code, count in step.rejects.items()
     }

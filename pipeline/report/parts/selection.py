@@ -49,9 +49,8 @@ def selection_part(facts: Facts) -> Part | None:
         return None
     content = []
     for step in steps:
-        charts = list(_charts(facts, step))
-        content += [f"<h3>{name(step.name)}</h3>{_kept(step)}", _figures(step.figures)]
-        content += [grid(charts)] if charts else []
+        beside = grid([_figures(step.figures), *_charts(facts, step)])
+        content.append(f"<h3>{name(step.name)}</h3>{_kept(step)}{beside}")
     return section(_KEY, _TITLE, _MEANING, *content)
 
 

@@ -8,7 +8,8 @@ import pytest
 from pipeline.cli.main import main
 from tests.hostile import hostile_recipe
 
-SCRIPTED = Path(__file__).parents[3] / "configs" / "scripted.yaml"
+CONFIGS = Path(__file__).parents[3] / "configs"
+SCRIPTED, CURATE = CONFIGS / "scripted.yaml", CONFIGS / "curate.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,16 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = hostile_recipe(folder)
     assert main(["run", str(recipe), "--out", str(folder / "out"), "--quiet"]) == 0
     return folder / "out"
+
+
+@pytest.fixture(scope="session")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a run that embeds and selects. Not to be changed."""
+    out = tmp_path_factory.mktemp("curated") / "out"
+    settings = ("models.encoder.engine=scripted", "models.encoder.model=echo")
+    options = [word for one in (*settings, "placement.workers=0") for word in ("--set", one)]
+    assert main(["run", str(CURATE), "--out", str(out), "--quiet", *options]) == 0
+    return out
 
 
 @pytest.fixture

@@ -85,6 +85,31 @@ def test_duplicates_stand_beside_what_stays(hostile: Path) -> None:
     assert told.count(f"{TEXTS[0]} prompt 0") == 2
 
 
+def test_selection_is_told_with_its_figures(curated: Path) -> None:
+    read = reader(curated / "report.html")
+    told = read.parts["selection"]
+    assert "70.0 % of 30 rows stayed: 21." in told
+    assert "zipfit_score of the rows that stayed" in told
+    assert "diversity_gain of the rows that stayed" in told
+    assert "by the embeddings of the step diversity" in read.parts["coverage"]
+    assert "6 of 37 rows (16.2 %): 6 duplicate." in read.parts["duplicates"]
+
+
+def test_it_says_what_changed_since(
+    finished: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--set", "stages.magpie.rows=26", "--quiet", "--no-report"]
+    assert main(["run", str(SCRIPTED), "--out", str(run), *more]) == 0
+    page = tmp_path / "since.html"
+    assert main(["report", str(run), "--since", str(finished), "-o", str(page)]) == 0
+    told = reader(page).parts["changes"]
+    assert "24 → 26" in told
+    assert "added2" in told
+    assert "dropped0" in told
+    assert "48 → 52" in told
+    assert "changes" not in reader(finished / "report.html").parts
+
+
 def test_a_run_that_is_half_done(run: Path) -> None:
     shutil.rmtree(run / "dataset")
     for folder in (run / "work").glob("0[56]-*"):

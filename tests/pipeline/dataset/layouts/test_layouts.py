@@ -6,10 +6,13 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from pipeline.dataset.layouts.choose import Wish
 from pipeline.dataset.layouts.helpsteer import strength_of
@@ -18,6 +21,7 @@ from pipeline.dataset.layouts.table import LAYOUTS
 from pipeline.dataset.layouts.write import write_export
 from pipeline.dataset.read import DatasetFolder
 from schemas.errors import ExportRefused
+from schemas.layouts import same_text
 from tests.pipeline.dataset.layouts.samples import (
     Row,
     answer,
@@ -296,13 +300,13 @@ def test_helpsteer_puts_either_answer_first(tmp_path: Path) -> None:
     export(make_dataset(tmp_path / "run", {"dpo": pairs}), "helpsteer", tmp_path / "export")
     made = rows_of(tmp_path / "export")
     assert 16 < sum(row["overall_preference"] < 0 for row in made) < 48
-    for row, given in zip(made, pairs, strict=True):
+    for row, ours in zip(made, pairs, strict=True):
         first = "response1" if row["overall_preference"] < 0 else "response2"
-        assert row[first] == given["chosen"][0]["content"]
+        assert row[first] == ours["chosen"][0]["content"]
         assert {row["response1"], row["response2"]} == {
-            given[side][0]["content"] for side in ("chosen", "rejected")
+            ours[side][0]["content"] for side in ("chosen", "rejected")
         }
-        assert row["context"] == given["prompt"]
+        assert row["context"] == ours["prompt"]
 
 
 def test_the_strength_of_a_preference() -> None:
@@ -384,3 +388,27 @@ def test_splits_stay_as_they_are(layout: str, tmp_path: Path) -> None:
         assert {s.removesuffix(suffix): n for s, n in made.rows.items()} == dataset.splits(
             made.config
         )
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=5))
+def test_lines_hold_any_text(said: list[tuple[str, str, str]]) -> None:
+    """Line separators, controls and bidi marks in texts are neither ends of lines nor lost."""
+    rows = [
+        pair(n, prompt=turns(("user", asked)), chosen=answer(one), rejected=answer(other))
+        for n, (asked, one, other) in enumerate(said)
+        if not same_text(one, other)
+    ]
+    assume(rows)
+    with TemporaryDirectory() as folder:
+        dataset = make_dataset(Path(folder) / "run", {"dpo": rows})
+        (made,) = export(dataset, "nemo_rl", Path(folder) / "export", form="standard")
+        lines = Path(made.lines_file("train")).read_bytes().removesuffix(b"\n").split(b"\n")
+    assert [json.loads(line) for line in lines] == [
+        {"prompt": row["prompt"][0]["content"]}
+        | {side: row[side][0]["content"] for side in ("chosen", "rejected")}
+        for row in rows
+    ]

@@ -128,7 +128,7 @@ def test_one_split(tmp_path: Path) -> None:
     wish = Wish("dpo", split="test")
     (made,) = write_export(dataset, TRL, [wish], tmp_path / "export")
     assert made.rows == {"test": dataset.splits("dpo")["test"]}
-    with pytest.raises(InputError, match="no split `tset`; it has test, train, validation"):
+    with pytest.raises(InputError, match="no split `tset`; it has train, validation, test"):
         write_export(dataset, TRL, [Wish("dpo", split="tset")], tmp_path / "export")
 
 
