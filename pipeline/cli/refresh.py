@@ -25,7 +25,7 @@ def handle(args: argparse.Namespace) -> int:
     from pipeline.runtime.watch import WatchOptions
 
     plan = compile_recipe(read_recipe(Path(args.recipe), overrides(args)))
-    home = Path(args.out) if args.out else Path("runs") / plan.recipe.name
+    home = Path(args.out) if args.out else Path("runs") / f"{plan.recipe.name}-releases"
     place = place_at(args.into, PushOptions(needs_license=not args.no_license), home, _tell)
     if isinstance(place, FolderPlace):
         if args.out:

@@ -74,7 +74,8 @@ def settle(home: Path) -> None:
     restore(home / "dataset")
     shutil.rmtree(home / OLD, ignore_errors=True)
     last = current(home)
-    for folder in sorted((home / _RELEASES).glob("[0-9]*")):
+    begun = (home / _RELEASES).iterdir() if (home / _RELEASES).exists() else ()
+    for folder in sorted(folder for folder in begun if folder.name.isdecimal()):
         number = int(folder.name)
         if last is not None and number <= last.release:
             if number == last.manifest.get("release"):
