@@ -73,7 +73,7 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = str(tmp_path / "out")
-    if command.startswith(("status", "audit")):
+    if command.endswith("DIR"):
         assert main(["run", str(ROOT / "configs/scripted.yaml"), "--out", out]) == 0
     places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "DIR": out, "[NAME]": "magpie"}
     assert main([places.get(word, word) for word in command.split()]) == 0, capsys.readouterr().err
