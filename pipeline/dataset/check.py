@@ -34,12 +34,15 @@ def check_dataset(dataset: DatasetFolder) -> list[Problem]:
         advice = "use the prefmill that wrote it, or run its recipe again"
         return [Problem("", seen, FORMAT, advice, str(dataset.path / MANIFEST))]
     problems = [*_file_problems(dataset), *card_problems(dataset)]
+    broken = {problem.file for problem in problems}
     readable: dict[str, list[str]] = {}
     for config in dataset.configs:
         found = list(_config_problems(dataset, config))
         problems += found
-        if not found:
-            readable[config] = list(dataset.splits(config))
+        splits = dataset.splits(config)
+        shards = {str(path) for split in splits for path in dataset.shards(config, split)}
+        if not found and not broken & shards:  # broken Parquet may fail anywhere in reading
+            readable[config] = list(splits)
     return [*problems, *row_problems(dataset, readable)]
 
 
