@@ -97,7 +97,7 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = str(tmp_path / "out")
-    if command.startswith(("status", "audit", "export", "report", "diff")):
+    if command.startswith(("check DIR", "status", "audit", "export", "report", "diff")):
         assert main(["run", str(ROOT / "configs/scripted.yaml"), "--out", out]) == 0
     places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "[NAME]": "magpie"}
     places |= dict.fromkeys(("DIR", "OLD", "NEW"), out)
