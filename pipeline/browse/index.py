@@ -109,7 +109,8 @@ class RowIndex:
             return in_order
         fits = np.zeros(self.n_rows, dtype=bool)
         fits[self._ask(sql, values).fetchnumpy()["place"]] = True
-        return in_order[fits[in_order]]
+        found: Places = in_order[fits[in_order]]
+        return found
 
     def _in_order(self, order: str) -> Places:
         """The places of all rows in an order; sorted when first asked for."""
@@ -153,11 +154,12 @@ class RowIndex:
     def places_of(self, keys: Sequence[tuple[str, str]]) -> Places:
         """Where rows of these configs and row_ids lie; those that are not there are left out."""
         configs, row_ids = [config for config, _ in keys], [row_id for _, row_id in keys]
-        return self._ask(
+        found: Places = self._ask(
             "SELECT place FROM rows WHERE (config, row_id) IN "
             "(SELECT (unnest(?::VARCHAR[]), unnest(?::VARCHAR[])))",
             [configs, row_ids],
         ).fetchnumpy()["place"]
+        return found
 
     def record(self, place: int) -> Record:
         """The row at a place in full."""

@@ -3,8 +3,15 @@
 
 const FOLD_AFTER = 6000;
 const FOLDED = 4000;
-const UNSEEN =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffc\u{e0000}-\u{e007f}\p{Cs}]|(?<![^\u0000-\u007f])[\u200c\u200d]|[\u200c\u200d](?![^\u0000-\u007f])/u;
+// Controls, what turns the direction of reading, fillers, tags, halves of characters. Joiners make
+// one sign of several in many scripts, so they are seen there, and shown only beside plain letters.
+const UNSEEN = [
+  String.raw`[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5]`,
+  String.raw`[\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0]`,
+  String.raw`[\ufff9-\ufffc\u{e0000}-\u{e007f}\p{Cs}]`,
+  String.raw`(?<![^\u0000-\u007f])[\u200c\u200d]`,
+  String.raw`[\u200c\u200d](?![^\u0000-\u007f])`,
+].join("|");
 const NAMES = {
   0x00ad: "soft hyphen",
   0x061c: "Arabic letter mark",
@@ -41,10 +48,10 @@ function element(name, attributes = {}, ...children) {
 // Nodes that show a text; `\r\n` is an end of line like any other.
 function safeNodes(text) {
   const nodes = [];
-  for (const piece of text.replaceAll("\r\n", "\n").split(new RegExp(`(${UNSEEN.source})`, "u"))) {
-    if (piece === "") continue;
-    if (!UNSEEN.test(piece) && !/^[\u200c\u200d]$/u.test(piece)) {
-      nodes.push(document.createTextNode(piece));
+  const pieces = text.replaceAll("\r\n", "\n").split(new RegExp(`(${UNSEEN})`, "u"));
+  for (const [n, piece] of pieces.entries()) {
+    if (n % 2 === 0) {
+      if (piece) nodes.push(document.createTextNode(piece));
       continue;
     }
     const code = piece.codePointAt(0);
@@ -61,7 +68,7 @@ function oneLine(text, most = 160) {
     .slice(0, 4 * most)
     .replace(/\s+/gu, " ")
     .trim();
-  const plain = flat.replace(new RegExp(UNSEEN.source, "gu"), "\ufffd");
+  const plain = flat.replace(new RegExp(UNSEEN, "gu"), "\ufffd");
   const characters = Array.from(plain);
   return characters.length > most ? `${characters.slice(0, most).join("")}…` : plain;
 }

@@ -61,7 +61,7 @@ def make_app(desk: Desk, port: int) -> Starlette:
     ]
     hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
     app = Starlette(routes=routes)
-    app.add_middleware(_guard(), hosts=hosts)
+    app.add_middleware(_Guard, hosts=hosts)
     return app
 
 
@@ -148,24 +148,24 @@ def _refusal(status: int, why: str) -> Response:
     return JSONResponse({"error": why}, status)
 
 
-def _guard() -> type:
-    """The middleware that refuses whom this is not for, and sets the headers of all answers."""
-    from starlette.middleware.base import BaseHTTPMiddleware
+class _Guard:
+    """Middleware that refuses whom this is not for, and sets the headers of all answers."""
 
-    class Guard(BaseHTTPMiddleware):
-        def __init__(self, app: Any, hosts: set[str]) -> None:
-            super().__init__(app)
-            self._hosts = hosts
+    def __init__(self, app: Any, hosts: set[str]) -> None:
+        self._app, self._hosts = app, hosts
 
-        async def dispatch(
-            self, request: Request, call_next: Callable[[Request], Awaitable[Response]]
-        ) -> Response:
-            why = _foreign(request, self._hosts)
-            answer = _refusal(403, why) if why else await call_next(request)
-            answer.headers.update(_HEADERS)
-            return answer
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.datastructures import MutableHeaders
+        from starlette.requests import Request
 
-    return Guard
+        async def send_with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        why = _foreign(Request(scope), self._hosts) if scope["type"] == "http" else ""
+        answer = _refusal(403, why) if why else self._app
+        await answer(scope, receive, send_with_headers)
 
 
 def _foreign(request: Request, hosts: set[str]) -> str:

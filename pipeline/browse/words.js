@@ -91,8 +91,8 @@ function numbered(...texts) {
   );
 }
 
-// Stretches of words that are in one text only, or in both. Points and commas between two words that
-// differ belong to them: a mark for every word would be hard to read.
+// Stretches of words that are in one text only, or in both. Points and commas between two words
+// that differ belong to them: a mark for every word would be hard to read.
 function runs(words, isOnly) {
   const found = joined(words.map((word, n) => ({ text: word, isOnly: isOnly(n) })));
   const wide = found.map((run, n) => {

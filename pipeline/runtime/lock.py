@@ -19,6 +19,8 @@ _OURS = (
     "run.json",
     "figures.json",
     "history.jsonl",
+    "releases",
+    "releases.json",
     "report.html",
     "audit.html",
     ".prefmill.lock",
