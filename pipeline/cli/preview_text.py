@@ -97,8 +97,8 @@ def _stop_lines(
     for reject in stop.rejects:
         which = f"{letters[reject['response_id']]}: " if reject.get("response_id") else ""
         message = reject["message"]
-        for row_id, number in rows.items():
-            message = message.replace(row_id, number)
+        for row_id, name in rows.items():
+            message = message.replace(row_id, name)
         told = folded(f"{which}{reject['code']}: {message}", room, None)
         raw = " ".join((reject.get("raw") or "").split())
         told += [f"  {line}" for line in folded(raw, room - 2, 1)] if raw else []

@@ -22,7 +22,7 @@ from pipeline.dataset.layouts.record import KINDS, CannotHold, Layout, Made, Row
 from pipeline.dataset.layouts.turns import check_row
 from pipeline.dataset.read import DatasetFolder
 from pipeline.dataset.shards import row_groups, write_shards
-from pipeline.dataset.write import swap
+from pipeline.dataset.swap import swap
 from pipeline.files import read_json, write_json
 from schemas.arrow import arrow_schema, check_no_nulls
 from schemas.columns import ROW_ID, Column
