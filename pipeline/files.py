@@ -1,10 +1,11 @@
-"""Writing files so that a reader sees all of them or nothing."""
+"""Writing files so that a reader sees all of them or nothing, and where caches are."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -64,3 +65,16 @@ def file_digest(path: Path) -> str:
     """BLAKE2b of a file's bytes, 32 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def cache_folder() -> Path:
+    """`$PREFMILL_CACHE`, else `prefmill` in the platform's cache folder. Not necessarily there."""
+    if chosen := os.environ.get("PREFMILL_CACHE"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "prefmill"

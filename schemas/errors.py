@@ -2,6 +2,7 @@
 
     PrefmillError                 exit code 2 unless a subclass says otherwise
     ├── RecipeError               the recipe or the arguments are wrong: all problems at once
+    ├── DatasetError              a dataset folder is not what it should be: all problems at once
     ├── InputError                a file, folder or model that the user named cannot be used
     ├── EngineUnavailable         no engine can serve a model on this machine
     ├── EngineDied                a running engine is gone; the part in hand must be redone
@@ -28,10 +29,11 @@ class PrefmillError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a recipe.
+    """One thing wrong with a recipe, or with a dataset.
 
     Attributes:
-        key: dotted path inside the recipe, e.g. ``stages[1].rows``; empty for the whole file.
+        key: dotted path inside the recipe, e.g. ``stages[1].rows``; in a dataset what of the file;
+            empty for the whole file.
         seen: what was found, already formatted.
         allowed: what would have been accepted.
         advice: what to do; names the nearest valid name where there is one.
@@ -59,12 +61,26 @@ class RecipeError(PrefmillError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        title = "1 problem" if count == 1 else f"{count} problems"
-        super().__init__("\n".join([f"{title} in the recipe", *map(str, self.problems)]))
+        super().__init__(_listed(self.problems, "recipe"))
 
     def __reduce__(self) -> tuple[type[RecipeError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
+
+
+class DatasetError(PrefmillError):
+    """A dataset folder is not what it should be; carries every problem found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(_listed(self.problems, "dataset"))
+
+    def __reduce__(self) -> tuple[type[DatasetError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+def _listed(problems: Sequence[Problem], where: str) -> str:
+    title = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([f"{title} in the {where}", *map(str, problems)])
 
 
 class InputError(PrefmillError):

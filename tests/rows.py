@@ -112,6 +112,7 @@ def example_row(i: int) -> dict[str, Any]:
         "judgements": [labelled | _judgement(ids[a], ids[b]) for a, b in ((0, 1), (0, 2), (1, 2))],
         "reward_readings": [],
         "label_smoothing": None,
+        "goals": [{"name": "judge", "score": 3.0}],
         "verdicts": [],
         "implicit_rewards": [
             labelled

@@ -9,9 +9,11 @@ Cost, for a million pairs on 2 cores: see `tests/benchmarks/RESULTS.md`, view.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +72,7 @@ class RowIndex:
         for shard in self.shards:
             try:
                 self._database.execute(
-                    _insert(shard), [shard.first, shard.config, shard.split, str(shard.path)]
+                    _insert(shard), [shard.first, shard.config, shard.split, _literal(shard.path)]
                 )
             except duckdb.Error as error:
                 raise InputError(f"{shard.path}: cannot be indexed: {error}") from None
@@ -205,6 +207,11 @@ def _open(folder: str) -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions": "false",
     }
     return duckdb.connect(f"{folder}/rows.duckdb", config=settings)
+
+
+def _literal(path: Path) -> str:
+    """A path that DuckDB takes for itself, whatever signs of a pattern are in it."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def _insert(shard: Shard) -> str:

@@ -56,7 +56,7 @@ def _init(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
-    _recipe(parser)
+    _recipe(parser, "RECIPE|DIR", "the recipe, a YAML file; or a run's output folder, or a dataset")
     _json(parser, "problems as JSON")
 
 
@@ -197,6 +197,29 @@ def _view(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _push(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", metavar="DIR", help="output folder of a run, or a dataset folder")
+    parser.add_argument(
+        "place", nargs="?", metavar="PLACE", help="a folder, or a URL such as s3://bucket/folder"
+    )
+    parser.add_argument("--repo-id", metavar="ORG/NAME", help="a dataset repo of the hub, instead")
+    parser.add_argument("--private", action="store_true", help="if the repo is made, for us only")
+    parser.add_argument("--create-pr", action="store_true", help="propose it in a pull request")
+    parser.add_argument("--revision", metavar="BRANCH", help="default: main")
+    parser.add_argument(
+        "--tag", metavar="NAME", help="default: v<release> on main, none on other branches"
+    )
+    parser.add_argument("--message", metavar="TEXT", help="of the commit")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+    parser.add_argument(
+        "--no-license", action="store_true", help="publish although the card states no licence"
+    )
+    parser.add_argument(
+        "--adopt", action="store_true", help="publish beside files that prefmill did not write"
+    )
+    _json(parser, "what was done as JSON")
+
+
 def _stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this stage in full")
     form = parser.add_mutually_exclusive_group()
@@ -208,8 +231,10 @@ def _schema(parser: argparse.ArgumentParser) -> None:
     """No arguments."""
 
 
-def _recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="the recipe, a YAML file")
+def _recipe(
+    parser: argparse.ArgumentParser, shown: str = "RECIPE", what: str = "the recipe, a YAML file"
+) -> None:
+    parser.add_argument("recipe", metavar=shown, help=what)
     parser.add_argument(
         "--set",
         action="append",
@@ -287,8 +312,9 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         _init,
     ),
     "check": (
-        "find every mistake in a recipe without running anything",
-        "  prefmill check recipe.yaml\n  prefmill check recipe.yaml --set seed=8 --json",
+        "find every mistake in a recipe without running anything, or in a dataset folder",
+        "  prefmill check recipe.yaml\n  prefmill check recipe.yaml --set seed=8 --json\n"
+        "  prefmill check runs/mine",
         _check,
     ),
     "plan": (
@@ -325,6 +351,13 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill view runs/mine\n  prefmill view runs/mine --annotate\n"
         "  prefmill audit runs/mine --human runs/mine/dataset.labels.jsonl",
         _view,
+    ),
+    "push": (
+        "publish the dataset: to a hub in one commit, or to a folder or object store",
+        "  prefmill push runs/mine --repo-id org/name --dry-run\n"
+        "  prefmill push runs/mine --repo-id org/name --private\n"
+        "  prefmill push runs/mine s3://bucket/datasets/mine",
+        _push,
     ),
     "stages": (
         "list the stages, or explain one",

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ValidationError
+
 from pipeline.dataset.splits import SPLITS, TRAIN
+from pipeline.dataset.swap import OLD
 from pipeline.files import read_json
 from schemas.errors import InputError
 
@@ -78,9 +81,10 @@ def open_dataset(path: Path) -> DatasetFolder:
     Raises:
         InputError: there is none.
     """
-    for folder in (path, path / "dataset"):
+    for folder in (path, path / "dataset", path / OLD):
         manifest = read_json(folder / MANIFEST)
         if manifest is not None and is_ours(manifest):
+            _check_manifest(manifest, folder / MANIFEST)
             return DatasetFolder(folder, manifest)
     if not path.exists():
         raise InputError(f"{path}: no such folder. Name the output folder of a run, or its dataset")
@@ -98,3 +102,35 @@ def open_dataset(path: Path) -> DatasetFolder:
 def is_ours(manifest: dict[str, Any]) -> bool:
     """Whether a manifest is that of a dataset of ours, of whatever version."""
     return str(manifest.get("format", "")).startswith(_FAMILY)
+
+
+class _Config(BaseModel):
+    rows: int
+    columns: list[str]
+    splits: dict[str, int] = {}
+
+
+class _File(BaseModel):
+    bytes: int
+    blake2b_128: str
+
+
+class _Manifest(BaseModel):
+    """What is relied on; the rest is for people."""
+
+    configs: dict[str, _Config]
+    files: dict[str, _File]
+    run: dict[str, Any]
+    figures: dict[str, float] = {}
+    release: int | None = None
+
+
+def _check_manifest(manifest: dict[str, Any], place: Path) -> None:
+    try:
+        _Manifest.model_validate(manifest)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise InputError(
+            f"{place} is damaged, or was changed by hand: {'; '.join(faults)}. Take it from a "
+            "copy, or delete the dataset and run the recipe again."
+        ) from None

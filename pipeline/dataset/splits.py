@@ -33,17 +33,22 @@ def split_names(splits: Splits) -> tuple[str, ...]:
 
 def splits_of(rows: pa.Table, splits: Splits) -> list[str]:
     """The split of each row; all are `train` in rows that have no prompt."""
-    if len(split_names(splits)) == 1:
+    prompts = None if len(split_names(splits)) == 1 else prompts_of(rows)
+    if prompts is None:
         return [TRAIN] * rows.num_rows
+    return [split_of(prompt, splits) for prompt in prompts]
+
+
+def prompts_of(rows: pa.Table) -> list[Sequence[dict[str, Any]]] | None:
+    """The conversation that each row's answers are to; None for rows that have none."""
     for name, turns_of in (
         (PROMPT.name, lambda turns: turns),
         (_CONVERSATION, lambda turns: turns[:-1]),
         (TEXT.name, lambda text: [{"role": "user", "content": text}]),
     ):
         if name in rows.column_names:
-            found = rows.column(name).to_pylist()
-            return [split_of(turns_of(value), splits) for value in found]
-    return [TRAIN] * rows.num_rows
+            return [turns_of(value) for value in rows.column(name).to_pylist()]
+    return None
 
 
 def split_of(prompt: Sequence[dict[str, Any]], splits: Splits) -> str:
@@ -56,9 +61,12 @@ def split_of(prompt: Sequence[dict[str, Any]], splits: Splits) -> str:
 
 def _place(prompt: Sequence[dict[str, Any]]) -> float:
     """Evenly spread over 0 <= place < 1."""
-    digest = blake2b(digest_size=_DIGEST_BYTES, person=b"prefmill-split")
-    for turn in prompt:
-        if turn["role"] != "system":
-            text = f"{turn['role']}\x1f{seen_text(turn['content'])}\x1e"
-            digest.update(text.encode("utf-8", "surrogatepass"))
-    return int.from_bytes(digest.digest(), "big") / float(1 << 8 * _DIGEST_BYTES)
+    text = split_text(prompt).encode("utf-8", "surrogatepass")
+    digest = blake2b(text, digest_size=_DIGEST_BYTES, person=b"prefmill-split").digest()
+    return int.from_bytes(digest, "big") / float(1 << 8 * _DIGEST_BYTES)
+
+
+def split_text(prompt: Sequence[dict[str, Any]]) -> str:
+    """What of a prompt decides its split: prompts with the same text are in the same."""
+    turns = (turn for turn in prompt if turn["role"] != "system")
+    return "".join(f"{turn['role']}\x1f{seen_text(turn['content'])}\x1e" for turn in turns)

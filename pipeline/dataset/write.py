@@ -4,7 +4,8 @@
     <out>/dataset/manifest.json                           facts, counts, figures, checksums
     <out>/dataset/<config>/<split>-00000-of-000NN.parquet
 
-Everything is built in `<out>/.dataset.new` and renamed into place.
+Everything is built in `<out>/.dataset.new` and renamed into place. What people wrote into the card
+that stands there stays (`card_merge`).
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.dataset.card import ConfigFacts, RunFacts, SplitFacts, render_card
+from pipeline.dataset.card import render_card
+from pipeline.dataset.card_merge import merge_card
+from pipeline.dataset.facts import ConfigFacts, ReleaseFacts, RunFacts, SplitFacts
 from pipeline.dataset.ordering import in_order
-from pipeline.dataset.read import CARD, FORMAT, MANIFEST, DatasetFolder, is_ours
+from pipeline.dataset.place import check_place, read_card
+from pipeline.dataset.read import CARD, FORMAT, MANIFEST, DatasetFolder
 from pipeline.dataset.shards import row_groups, write_shards
 from pipeline.dataset.splits import TRAIN, split_names, splits_of
+from pipeline.dataset.swap import restore, swap
 from pipeline.files import file_digest, read_json, write_json
 from schemas.arrow import arrow_schema, check_no_nulls
 from schemas.columns import ROW_ID, Column
-from schemas.errors import InputError
 from schemas.layouts import LABEL, ORDER
 from schemas.recipe import Splits
 
@@ -74,21 +78,43 @@ def write_dataset(
     """Write `<out>/dataset`, in place of an earlier one; returns its path.
 
     Raises:
-        InputError: `<out>/dataset` exists and is not a dataset that prefmill wrote.
+        InputError: as `check_place`.
         ContractError: a null in a column that allows none.
     """
     target, fresh = out / "dataset", out / ".dataset.new"
-    refuse_foreign(target)
+    restore(target)
+    check_place(target)
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     try:
         facts = [_write_config(fresh, name, rows, release) for name, rows in configs.items()]
-        (fresh / CARD).write_text(render_card(run, facts), encoding="utf-8", newline="\n")
+        card = _merged(out, render_card(run, facts, _release_facts(release)), release)
+        (fresh / CARD).write_text(card, encoding="utf-8", newline="\n")
         write_json(fresh / MANIFEST, _manifest(fresh, run, facts, release))
         swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return target
+
+
+def _merged(out: Path, new: str, release: Release) -> str:
+    """A new card with what people wrote into the one before: that in `out`, or the last release's.
+
+    Raises:
+        InputError: the YAML of that one cannot be used.
+    """
+    folders = [out / "dataset", *([release.last.path] if release.last else [])]
+    for place in (folder / CARD for folder in folders):
+        if place.is_file():
+            return merge_card(read_card(place), new, str(place))
+    return new
+
+
+def _release_facts(release: Release) -> ReleaseFacts:
+    last, earlier = release.last, None
+    if last is not None:
+        earlier = {name: sum(last.splits(name).values()) for name in last.configs}
+    return ReleaseFacts(release.figures, release.number, earlier)
 
 
 def is_current(out: Path, run: RunFacts, release: Release = _SINGLE) -> bool:
@@ -101,28 +127,6 @@ def is_current(out: Path, run: RunFacts, release: Release = _SINGLE) -> bool:
         (folder / name).is_file() and file_digest(folder / name) == facts["blake2b_128"]
         for name, facts in manifest["files"].items()
     )
-
-
-def refuse_foreign(target: Path) -> None:
-    """Raise InputError if something stands at `target` that prefmill did not write."""
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
-        return
-    manifest = read_json(target / MANIFEST) if target.is_dir() else None
-    if manifest is None or not is_ours(manifest):
-        raise InputError(
-            f"{target} exists and holds no dataset written by prefmill (no {MANIFEST} with "
-            f'format "{FORMAT}"); it is left alone. Move it away or choose another --out.'
-        )
-
-
-def swap(fresh: Path, target: Path) -> None:
-    """Put `fresh` in the place of `target`: a reader finds the old, the new or none, never half."""
-    old = target.with_name(".dataset.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _facts_of(run: RunFacts, release: Release) -> dict[str, Any]:

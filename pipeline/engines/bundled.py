@@ -22,8 +22,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.engines.cache import cache_folder, remembered_digest
-from pipeline.files import file_digest, read_json, write_json
+from pipeline.engines.cache import remembered_digest
+from pipeline.files import cache_folder, file_digest, read_json, write_json
 from schemas.errors import InputError
 
 _FORMAT = 1

@@ -1,29 +1,15 @@
-"""The user's cache folder: things made once and used by every run."""
+"""Digests of large files, remembered in the user's cache folder."""
 
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.files import file_digest, read_json, write_json
+from pipeline.files import cache_folder, file_digest, read_json, write_json
 from schemas.ids import digest
 
 _LARGE_BYTES = 4 * 2**20
-
-
-def cache_folder() -> Path:
-    """`$PREFMILL_CACHE`, else `prefmill` in the platform's cache folder. Not necessarily there."""
-    if chosen := os.environ.get("PREFMILL_CACHE"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "prefmill"
 
 
 def remembered_digest(path: Path) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.engines.base import ModelSpec
-from pipeline.engines.cache import cache_folder
+from pipeline.files import cache_folder
 from schemas.ids import digest
 from schemas.models import Embedding, EmbedRequest, Failure
 

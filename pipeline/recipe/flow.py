@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.columns import LINEAGE, ROW_ID, Column
@@ -66,7 +66,14 @@ class Columns:
         """What `stage` finds under the right name but with another type: (found, wanted)."""
         wanted = (c for c in (*stage.reads, *stage.extends, *stage.optional) if c.type != ANY)
         pairs = [(self.present[c.name], c) for c in wanted if c.name in self.present]
-        return [(found, c) for found, c in pairs if column_shape(found) != column_shape(c)]
+        return [(found, c) for found, c in pairs if not _suits(found, c)]
+
+
+def _suits(found: Column, wanted: Column) -> bool:
+    """Whether a column is what a reader wants. One who allows null can do without any."""
+    if wanted.nullable and not found.nullable:
+        wanted = replace(wanted, nullable=False)
+    return column_shape(found) == column_shape(wanted)
 
 
 def writers_of(column: Column, stages: Iterable[Stage[Any]]) -> list[str]:

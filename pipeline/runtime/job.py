@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from pipeline.dataset.place import check_place
 from pipeline.dataset.read import DatasetFolder
-from pipeline.dataset.write import Release, refuse_foreign
+from pipeline.dataset.swap import restore
+from pipeline.dataset.write import Release
 from pipeline.engines.base import ModelSpec
 from pipeline.files import read_json, write_json
 from pipeline.folders import Folder
@@ -28,7 +30,7 @@ from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.partfile import FORMAT
 from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.publish import publish_dataset
+from pipeline.runtime.publish import dataset_notes, publish_dataset
 from pipeline.runtime.run import Runner, describe
 from pipeline.runtime.shapes import shapes_of
 from pipeline.runtime.summary import StepLine, Summary
@@ -82,7 +84,9 @@ def run_job(
         check_gates(plan.recipe.gates, figures)
         release = Release(plan.recipe.splits, figures, last, number)
         rows = publish_dataset(plan, steps, out, release)
-    return Summary(plan.recipe.name, _lines(steps, progress), time.monotonic() - started, out, rows)
+        notes = dataset_notes(out)
+    seconds = time.monotonic() - started
+    return Summary(plan.recipe.name, _lines(steps, progress), seconds, out, rows, notes=notes)
 
 
 @contextmanager
@@ -99,7 +103,8 @@ def _disk_errors(out: Path) -> Iterator[None]:
 
 
 def _prepare(steps: Iterable[KeyedStep], out: Path, resume: Resume, overwrite: bool) -> None:
-    refuse_foreign(out / "dataset")  # now, not after hours of generating
+    restore(out / "dataset")
+    check_place(out / "dataset")  # now, not after hours of generating
     _refuse_newer(out)
     begun = [step.folder.folder for step in steps if step.folder.folder.exists()]
     if resume == "always" and not begun:

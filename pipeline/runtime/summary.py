@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.dataset.card import figures_text
+from pipeline.dataset.card_tables import figures_text
 from pipeline.runtime.console import duration
 from pipeline.runtime.reports import StepReport
 from pipeline.runtime.tally import Tally
@@ -62,6 +62,8 @@ class Summary:
     """Rows by dataset config; empty while the run is not finished."""
     repeated_tokens: int = 0
     """Sampled for parts that were then lost, so sampled again; about, if a run was killed."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the dataset."""
 
     def with_pace(self, tally: Tally, repeated_tokens: int) -> Summary:
         """The same with what was seen while the run went."""
@@ -83,6 +85,7 @@ class Summary:
             "dataset": str(self.out / "dataset") if self.datasets else None,
             "rows": self.datasets,
             "repeated_tokens": self.repeated_tokens,
+            "notes": list(self.notes),
             "steps": [line.as_json() for line in self.steps],
         }
 
@@ -113,7 +116,7 @@ class Summary:
             lines += [f"  {self.out / 'dataset' / 'README.md'}  dataset card"]
         if any(line.report.rejects for line in self.steps):
             lines += [f"Rejects: prefmill status {self.out} --rejects"]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
 
 
 def _step_table(steps: Sequence[StepLine]) -> list[str]:

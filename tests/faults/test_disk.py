@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.processes import errors_of, finish, said
+from pipeline.dataset.read import open_dataset
+from tests.faults.processes import dataset_files, errors_of, finish, said
 
 RECIPE = """
 name: disk
@@ -75,6 +76,31 @@ def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes_to_go_on(
     subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
     errors_of(out).unlink(missing_ok=True)
     assert finish(recipe, out, "--set", option) == expected
+
+
+def test_a_disk_that_fills_up_with_the_dataset_leaves_the_one_before(
+    recipe: Path, tmp_path: Path, small_disk: Path
+) -> None:
+    out, work = small_disk / "out", f"placement.work={tmp_path / 'work'}"
+    fast = ("--set", "placement.workers=0", "--set", "placement.part_rows=200", "--set", work)
+    few, many = (
+        (*fast, "--set", "stages.magpie.rows=30"),
+        (*fast, "--set", "stages.magpie.rows=600"),
+    )
+    finish(recipe, out, *few)
+    with small_disk.joinpath("filler").open("wb") as filler:
+        filler.write(bytes(shutil.disk_usage(small_disk).free - 30_000))
+    before = dataset_files(out)
+    command = [sys.executable, "-m", "pipeline.cli.main", "run", str(recipe), "--out", str(out)]
+    done = subprocess.run([*command, *many], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "No space left on device" in done.stderr and "Traceback" not in done.stderr
+    assert dataset_files(out) == before
+    assert not (out / ".dataset.new").exists()
+    (small_disk / "filler").unlink()
+    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    finish(recipe, out, *many)
+    assert open_dataset(out).splits("dpo") == {"train": 600}
 
 
 @pytest.mark.parametrize("damage", ["truncated", "bit flipped"])

@@ -1,16 +1,10 @@
 """Work in progress on an object store: a real S3 server on loopback, reached by every process."""
 
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from pipeline.cli.main import main
-from tests.faults.dask_support import until
 from tests.faults.processes import assert_gone, family_of, finish, running, said
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
@@ -32,39 +26,6 @@ placement: {workers: 2, part_rows: 4}
 
 def on_s3(bucket: str) -> tuple[str, str]:
     return "--set", f"placement.work=s3://{bucket}/run"
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    import boto3
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # A process of its own: what it imports would disturb the engines of other tests in this one.
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    for name, value in {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    try:
-        until(lambda: is_open(port))
-        boto3.client("s3").create_bucket(Bucket="bucket")
-        yield "bucket"
-    finally:
-        server.kill()
-        server.wait()
-
-
-def is_open(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 @pytest.fixture

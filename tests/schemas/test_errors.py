@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from schemas import errors
-from schemas.errors import PrefmillError, Problem, RecipeError
+from schemas.errors import DatasetError, PrefmillError, Problem, RecipeError
 
 FULL = Problem("stages[0].rows", '"lots"', "integer >= 1", "write a number", "r.yaml", 6)
 
@@ -33,16 +33,20 @@ def test_a_recipe_error_counts_and_lists_its_problems() -> None:
     assert str(RecipeError([FULL, other])) == f"2 problems in the recipe\n{FULL}\n{other}"
 
 
-def test_a_recipe_error_comes_through_pickle_whole() -> None:
-    error = RecipeError([FULL, Problem("seed", "missing")])
+@pytest.mark.parametrize("kind", [RecipeError, DatasetError])
+def test_a_list_of_problems_comes_through_pickle_whole(
+    kind: type[RecipeError | DatasetError],
+) -> None:
+    error = kind([FULL, Problem("seed", "missing")])
     copy = pickle.loads(pickle.dumps(error))
-    assert type(copy) is RecipeError
+    assert type(copy) is kind
     assert copy.problems == error.problems
     assert str(copy) == str(error)
 
 
 CODES = {
     "RecipeError": 2,
+    "DatasetError": 2,
     "InputError": 2,
     "EngineUnavailable": 2,
     "EngineDied": 1,
@@ -60,7 +64,7 @@ def test_exit_codes_are_the_documented_ones() -> None:
     assert all(name in (errors.__doc__ or "") for name in CODES)
 
 
-@pytest.mark.parametrize("name", sorted(CODES.keys() - {"RecipeError"}))
+@pytest.mark.parametrize("name", sorted(CODES.keys() - {"RecipeError", "DatasetError"}))
 def test_every_error_comes_through_pickle(name: str) -> None:
     error = getattr(errors, name)("what failed, and where")
     copy = pickle.loads(pickle.dumps(error))

@@ -219,12 +219,21 @@ def test_a_dataset_that_is_replaced_meanwhile(tmp_path: Path) -> None:
         desk.close()
 
 
+@pytest.mark.parametrize("name", ["a[1]", "*", "what?", "it's", 'a "b"', "**", "[!a]", "ü ö"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    make_dataset(tmp_path / name, {"dpo": [pair_row(1)]})
+    desk = Desk(tmp_path / name)
+    assert desk.rows({})["total"] == 1
+    desk.close()
+
+
 def test_what_cannot_be_seen_is_refused(tmp_path: Path) -> None:
     folder = make_dataset(tmp_path, {"dpo": [pair_row(1)]})
     (shard,) = (folder / "dpo").glob("*.parquet")
     shard.write_bytes(b"no Parquet at all")
     with pytest.raises(InputError, match="cannot be read as Parquet"):
         Desk(tmp_path)
+    shutil.rmtree(folder)
     make_dataset(tmp_path, {"dpo": []})
     with pytest.raises(InputError, match="nothing to see"):
         Desk(tmp_path)

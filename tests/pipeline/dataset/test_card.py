@@ -8,13 +8,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dataset.card import (
+from pipeline.dataset.card import render_card
+from pipeline.dataset.facts import (
     ConfigFacts,
     ModelFacts,
+    ReleaseFacts,
     RunFacts,
     SplitFacts,
     StepFacts,
-    render_card,
 )
 from schemas.columns import LINEAGE, MARGIN, P_CHOSEN, ROW_ID
 from schemas.layouts import LABEL, PROMPT
@@ -78,6 +79,11 @@ def test_the_front_matter_is_what_the_hub_reads() -> None:
     }
 
 
+def test_configs_that_no_trainer_reads_are_no_tags() -> None:
+    values = front(render_card(RUN, [DPO, replace(DPO, name="lineage")]))
+    assert "lineage" not in values["tags"] and len(values["configs"]) == 2
+
+
 def test_a_licence_is_stated_or_said_to_be_missing() -> None:
     silent = render_card(RUN, [DPO])
     assert "license" not in front(silent) and "language" not in front(silent)
@@ -106,6 +112,33 @@ def test_the_body_says_how_it_was_made() -> None:
     assert "| pair | pair | 40 | 1,200 | none |" in card
     assert "```yaml\nname: quickstart\nseed: 7\n```" in card
     assert "| `p_chosen` | `float64`, may be null | P(chosen beats rejected)" in card
+    assert "prompt text" not in card
+    judged = render_card(replace(RUN, prompts={"judge_pairwise": "3d3d21"}), [DPO])
+    assert "| `judge_pairwise` | `3d3d21` |" in judged
+
+
+def test_the_body_says_how_to_load_it_and_who_reads_it() -> None:
+    card = render_card(RUN, [DPO, KTO])
+    assert 'load_dataset("PATH", "dpo", split="train")' in card
+    assert "| `kto` | `train` | TRL `KTOTrainer`, in the order of the file |" in card
+
+
+def test_a_release_has_a_number_and_says_what_is_new() -> None:
+    assert "Release" not in render_card(RUN, [DPO])
+    first = render_card(RUN, [DPO], ReleaseFacts(number=1))
+    assert "Release 1.\n\n- `dpo`: 1,200 rows\n" in first
+    third = render_card(RUN, [DPO, KTO], ReleaseFacts(number=3, earlier={"dpo": 1000}))
+    assert "- `dpo`: 1,200 rows, 200 more than the release before\n" in third
+    assert "- `kto`: 90 rows, 90 more than the release before\n" in third
+
+
+def test_the_main_figures_come_with_their_meaning() -> None:
+    figures = {"dpo.margin.mean": 1.23456, "judge.flip_rate": 0.125, "dpo.rows": 9.0, "x.y": 1.0}
+    card = render_card(RUN, [DPO], ReleaseFacts(figures))
+    assert "| `dpo.margin.mean` | 1.235 | mean gap between" in card
+    assert "| `judge.flip_rate` | 0.125 | share of the comparisons" in card
+    assert "`x.y`" not in card and "`dpo.rows`" not in card
+    assert "## Figures" not in render_card(RUN, [DPO], ReleaseFacts({"x.y": 1.0}))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.dataset import shards as dataset
-from pipeline.dataset.card import RunFacts
+from pipeline.dataset.facts import RunFacts
 from pipeline.dataset.read import open_dataset
 from pipeline.dataset.shards import row_groups
 from pipeline.dataset.write import ConfigRows, Release, is_current, write_dataset
@@ -128,10 +128,14 @@ def test_no_rows_make_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_an_earlier_dataset_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    folder = write(tmp_path, table(0, 3))
-    (folder / "dpo" / "stale.parquet").touch()
+    rows = ConfigRows((NUMBER, SOURCE), lambda: [table(0, 3)])
+    folder = write_dataset(tmp_path, {"dpo": rows, "sft": rows}, RUN)
     write(tmp_path, table(0, 2))
-    assert "dpo/stale.parquet" not in contents(folder)
+    assert set(contents(folder)) == {
+        "README.md",
+        "manifest.json",
+        "dpo/train-00000-of-00001.parquet",
+    }
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
 
 
@@ -261,3 +265,16 @@ def test_a_release_has_the_last_ones_rows_first_and_no_row_twice(tmp_path: Path)
         f"{i:032x}" for i in range(100)
     ]
     assert open_dataset(tmp_path / "2").release == 2
+
+
+def test_a_release_keeps_what_people_wrote_into_the_card_of_the_last(tmp_path: Path) -> None:
+    rows = ConfigRows((NUMBER, PROMPT), lambda: [prompts(0, 60)])
+    first = write_dataset(tmp_path / "1", {"dpo": rows}, RUN, Release(number=1))
+    with (first / "README.md").open("a") as card:
+        card.write("\nA word from us.\n")
+    last = open_dataset(first)
+    more = ConfigRows((NUMBER, PROMPT), lambda: [prompts(60, 100)])
+    second = write_dataset(tmp_path / "2", {"dpo": more}, RUN, Release(last=last, number=2))
+    text = (second / "README.md").read_text()
+    assert "A word from us." in text
+    assert "Release 2." in text and "100 rows, 40 more than the release before" in text

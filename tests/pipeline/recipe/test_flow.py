@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.recipe.flow import Columns, column_shape, writers_of
 from schemas.columns import CHOSEN, JUDGEMENTS, LINEAGE, MESSAGES, RESPONSES, ROW_ID, SCORES, Column
 from schemas.types import FLOAT, STRING, Field, ListOf, Struct
@@ -49,6 +51,14 @@ def test_another_type_clashes() -> None:
     counted = Columns().after(MAKE, "make").after(COUNT, "count")
     assert counted.clashes(SCORE) == [(WRONG_RESPONSES, RESPONSES)]
     assert counted.missing(SCORE) == []
+
+
+def test_a_reader_that_allows_null_takes_a_column_without_any() -> None:
+    strict, loose = Column("c", STRING, ""), Column("c", STRING, "", nullable=True)
+    for found, wanted, suits in ((strict, loose, True), (loose, strict, False)):
+        reader = replace(SCORE, reads=(wanted,), optional=(), extends=())
+        clashes = Columns({"c": found}).clashes(reader)
+        assert clashes == ([] if suits else [(found, wanted)])
 
 
 def test_shapes_see_null_and_depth_but_not_words() -> None:
