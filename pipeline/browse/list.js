@@ -32,9 +32,16 @@ function rowList(picked) {
     const item = box.children[index];
     if (!item) return box.removeAttribute("aria-activedescendant");
     box.setAttribute("aria-activedescendant", item.id);
-    item.scrollIntoView({ block: "nearest" });
+    reveal(item, box);
   };
   return { box, show, select };
+}
+
+// Scroll the box alone: the page around it stays where its reader is.
+function reveal(item, box) {
+  const [inner, outer] = [item.getBoundingClientRect(), box.getBoundingClientRect()];
+  box.scrollTop -= Math.max(0, outer.top - inner.top);
+  box.scrollTop += Math.max(0, inner.bottom - outer.bottom);
 }
 
 let lastNumber = 0;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from pipeline.dataset.read import CARD, MANIFEST, is_ours
 from pipeline.hub.contents import Contents, Source, digest_of, size_of
 from schemas.errors import InputError
 
-_NEUTRAL = frozenset((".gitattributes", CARD))
+NEUTRAL = frozenset((".gitattributes", CARD))
 """Files of a repo that was just made by hand."""
 _SHOWN = 5
 
@@ -73,7 +74,7 @@ class Change:
 
 def refuse_to_overwrite(place: str, contents: Contents, remote: Remote, *, adopt: bool) -> None:
     """Raise InputError if the place holds what is not ours, or a newer release."""
-    foreign = sorted(remote.files.keys() - _NEUTRAL)
+    foreign = sorted(remote.files.keys() - NEUTRAL)
     if foreign and not remote.is_ours and not adopt:
         more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
         raise InputError(
@@ -121,6 +122,26 @@ def _is_as_written(remote: Remote) -> bool:
     facts = (remote.manifest or {}).get("files", {}).get(CARD, {})
     found = digest_of((remote.card or "").encode("utf-8"), "blake2b")
     return bool(facts.get("blake2b_128") == found)
+
+
+def card_text(place: str, content: bytes) -> str:
+    """The text of a card. Raises InputError if it is not UTF-8."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{place}/{CARD} is not UTF-8, so what people wrote into it cannot be kept. Save it as "
+            "UTF-8 or delete it there."
+        ) from None
+
+
+def json_object(content: bytes) -> dict[str, Any] | None:
+    """A JSON object; None if it is something else."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def changes_between(contents: Contents, remote: Remote) -> list[Change]:

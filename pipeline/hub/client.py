@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import warnings
@@ -12,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.dataset.read import CARD, MANIFEST
-from pipeline.hub.changes import Change, Held, Remote
+from pipeline.hub.changes import Change, Held, Remote, card_text, json_object
 from pipeline.hub.patience import patiently, status_of, wait_out
 from schemas.errors import InputError
 
 _DATASET = "dataset"
 _THREADS = 8
+_BATCH = 64
+"""Files after which it is said how far it is."""
+
 _MOVED = 412
 _EXISTS = 409
 
@@ -96,13 +98,15 @@ class HubRepo:
             lambda: list(self._api.list_repo_tree(recursive=True, **where)), self._tell
         )
         files = {each.path: _held(each) for each in entries if hasattr(each, "blob_id")}
-        texts = {path: self._text(path, commit) for path in (MANIFEST, CARD) if path in files}
-        return Remote(commit, files, _object(texts.get(MANIFEST)), texts.get(CARD))
+        content = {path: self._read(path, commit) for path in (MANIFEST, CARD) if path in files}
+        manifest = json_object(content[MANIFEST]) if MANIFEST in content else None
+        card = card_text(self.repo_id, content[CARD]) if CARD in content else None
+        return Remote(commit, files, manifest, card)
 
-    def _text(self, path: str, commit: str) -> str:
+    def _read(self, path: str, commit: str) -> bytes:
         with tempfile.TemporaryDirectory() as scratch:
             file = self._do("hf_hub_download", filename=path, revision=commit, cache_dir=scratch)
-            return Path(file).read_text(encoding="utf-8", errors="replace")
+            return Path(file).read_bytes()
 
     def operations(self, changes: Sequence[Change]) -> list[Any]:
         """The changes as the client has them."""
@@ -118,13 +122,16 @@ class HubRepo:
     def upload(self, operations: Sequence[Any], revision: str, *, create_pr: bool) -> None:
         """Send the large files, several at a time. What the hub has is not sent again."""
         additions = [each for each in operations if hasattr(each, "upload_info")]
-        self._do(
-            "preupload_lfs_files",
-            additions=additions,
-            revision=revision,
-            create_pr=create_pr,
-            num_threads=_THREADS,
-        )
+        for start in range(0, len(additions), _BATCH):
+            self._do(
+                "preupload_lfs_files",
+                additions=additions[start : start + _BATCH],
+                revision=revision,
+                create_pr=create_pr,
+                num_threads=_THREADS,
+            )
+            if start + _BATCH < len(additions):
+                self._tell(f"{self.repo_id}: sent {start + _BATCH:,} of {len(additions):,} files")
 
     def commit(self, operations: Sequence[Any], parent: str, revision: str, message: str) -> str:
         """Make one commit of all operations, and return it.
@@ -212,14 +219,6 @@ def _held(entry: Any) -> Held:
     if entry.lfs is not None:
         return Held(entry.size, entry.lfs.sha256, "sha256")
     return Held(entry.size, entry.blob_id, "git")
-
-
-def _object(text: str | None) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text or "")
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _quiet() -> None:

@@ -97,6 +97,8 @@ class _Push:
         if not is_first:
             self._refuse_rival(remote)
         changes = self._changes(remote)
+        if changes:
+            self._refuse_other_parent(remote)
         self._check_tag(names)
         pull = self._pull_with_this(names) if changes and self.options.create_pr else None
         if pull is not None:
@@ -108,10 +110,22 @@ class _Push:
         commit, address = remote.revision, None
         if changes:
             commit, address = self._commit(changes, str(remote.revision))
-        is_tagged = self.tag is None or self.tag in names.tags
-        if self.tag is not None and not is_tagged:
-            self.repo.tag(self.tag, str(commit))
-        return Pushed(commit, self.tag, bool(changes) or not is_tagged, tuple(changes), address)
+        tag, is_new = self._tag(str(commit), names)
+        return Pushed(commit, tag, bool(changes) or is_new, tuple(changes), address)
+
+    def _tag(self, commit: str, names: Names) -> tuple[str | None, bool]:
+        """The tag that a commit has in the end, and whether it was made now."""
+        there = names.tags.get(self.tag or "", commit)
+        if there != commit:
+            self.tell(
+                f"{self.repo.repo_id}: the tag {self.tag} stays at {there[:12]}, which holds the "
+                "same rows under an earlier card"
+            )
+            return None, False
+        is_new = self.tag is not None and self.tag not in names.tags
+        if self.tag is not None and is_new:
+            self.repo.tag(self.tag, commit)
+        return self.tag, is_new
 
     def _read(self, names: Names) -> Remote:
         if self.branch in names.branches:
@@ -141,6 +155,16 @@ class _Push:
                 "the next release out of theirs with `prefmill refresh`."
             )
 
+    def _refuse_other_parent(self, remote: Remote) -> None:
+        """Raise InputError if the repo is not at the commit that this dataset was made from."""
+        if self.options.parent not in (None, remote.revision):
+            raise InputError(
+                f"{self.repo.repo_id}: somebody else committed meanwhile: it is at "
+                f"{str(remote.revision)[:12]}, and this release was made from "
+                f"{str(self.options.parent)[:12]}. Nothing was published; the same command makes "
+                "the next release out of what is there now."
+            )
+
     def _check_tag(self, names: Names) -> None:
         """Raise InputError if the tag is at a commit that holds another dataset."""
         commit = names.tags.get(self.tag or "")
@@ -168,7 +192,7 @@ class _Push:
         """The new commit, and the pull request that it is in, if it is in one."""
         operations = self.repo.operations(changes)
         writes = [change for change in changes if change.source is not None]
-        self.tell(f"{self.repo.repo_id}: sending {len(writes)} files, {mega(writes)}")
+        self.tell(f"{self.repo.repo_id}: sending {len(writes)} files, {_bytes(writes)}")
         self.repo.upload(operations, self.branch, create_pr=self.options.create_pr)
         if self.options.create_pr:
             return self.repo.propose(operations, parent, self.branch, self._message())
@@ -184,6 +208,5 @@ def _number(ref: str) -> int:
     return int(ref.rsplit("/", 1)[-1])
 
 
-def mega(changes: Sequence[Change]) -> str:
-    """Their size in MB."""
-    return f"{sum(change.size for change in changes) / 1e6:,.1f} MB"
+def _bytes(changes: Sequence[Change]) -> str:
+    return f"{sum(change.size for change in changes):,} bytes"

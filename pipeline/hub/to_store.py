@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pipeline.dataset.read import CARD, FORMAT, MANIFEST
+from pipeline.dataset.read import CARD, FORMAT, MANIFEST, is_ours
 from pipeline.hub.changes import (
     Change,
     Held,
     Remote,
+    card_text,
     changes_between,
+    json_object,
     refuse_to_overwrite,
     with_card,
 )
@@ -46,31 +48,23 @@ def push_to_store(
 
 def _read(store: Store) -> Remote:
     sizes = store.sizes()
-    is_unfinished = sizes.pop(UNFINISHED, None) is not None
-    told = (
-        _object(store.read(UNFINISHED if is_unfinished else MANIFEST))
-        if (is_unfinished or MANIFEST in sizes)
-        else None
-    )
-    card = store.read(CARD) if CARD in sizes else None
-    listed = {} if is_unfinished else (told or {}).get("files", {})
+    if sizes.pop(UNFINISHED, None) is not None:
+        notice = json_object(store.read(UNFINISHED))
+        return _remote(store, {path: Held(size) for path, size in sizes.items()}, notice)
+    manifest = json_object(store.read(MANIFEST)) if MANIFEST in sizes else None
+    listed = manifest.get("files", {}) if manifest is not None and is_ours(manifest) else {}
     files = {
         path: Held(size, listed[path]["blake2b_128"], _KIND) if path in listed else Held(size)
         for path, size in sizes.items()
     }
-    if not is_unfinished:
-        for path in {MANIFEST, CARD} & sizes.keys():
-            files[path] = Held(sizes[path], digest_of(store.read(path), _KIND), _KIND)
-    text = None if card is None else card.decode("utf-8", "replace")
-    return Remote(None, files, told, text)
+    for path in {MANIFEST, CARD} & sizes.keys():
+        files[path] = Held(sizes[path], digest_of(store.read(path), _KIND), _KIND)
+    return _remote(store, files, manifest)
 
 
-def _object(content: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(content)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+def _remote(store: Store, files: dict[str, Held], manifest: dict[str, Any] | None) -> Remote:
+    card = card_text(str(store), store.read(CARD)) if CARD in files else None
+    return Remote(None, files, manifest, card)
 
 
 def _write(store: Store, ready: Contents, remote: Remote, changes: list[Change]) -> None:

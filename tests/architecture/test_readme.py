@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.cli.stages import stage_table
+from pipeline.dataset.layouts.table import LAYOUTS
 from pipeline.recipe.catalog import load_catalog
 from pipeline.runtime.contract import project, settle
 from schemas.batch import make_batch
@@ -59,10 +60,24 @@ def test_every_verb_is_in_the_table() -> None:
         "run",
         "status",
         "audit",
+        "export",
+        "report",
+        "diff",
         "view",
+        "refresh",
         "stages",
         "schema",
     }
+
+
+def test_every_layout_is_in_the_table() -> None:
+    shown = between("| `--layout` |", "Rows are messages;")
+    rows = [line.split(" | ") for line in shown.splitlines() if line.startswith("| `")]
+    assert [row[0].strip("| `") for row in rows] == list(LAYOUTS)
+    of_kind = {"pairs": "dpo", "labelled answers": "kto", "rankings": "ranking", "answers": "sft"}
+    for name, row in zip(LAYOUTS, rows, strict=True):
+        for kind, config in of_kind.items():
+            assert (f"`{config}`" in row[2]) == (kind in LAYOUTS[name].kinds)
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith("view")])
@@ -74,9 +89,10 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = str(tmp_path / "out")
-    if command.startswith(("status", "audit")):
+    if command.startswith(("status", "audit", "export", "report", "diff")):
         assert main(["run", str(ROOT / "configs/scripted.yaml"), "--out", out]) == 0
-    places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "DIR": out, "[NAME]": "magpie"}
+    places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "[NAME]": "magpie"}
+    places |= dict.fromkeys(("DIR", "OLD", "NEW"), out)
     assert main([places.get(word, word) for word in command.split()]) == 0, capsys.readouterr().err
 
 

@@ -40,7 +40,8 @@ def test_a_text_written_into_the_card_here_is_published(
     push(dataset)
     mine = dataset.path / "README.md"
     mine.write_text(mine.read_text() + BY_HAND)
-    push(dataset)
+    done, said = push(dataset)
+    assert done["tag"] is None and "the tag v1 stays at" in said
     assert BY_HAND in card(hub)
     assert held(hub) == on_hub(dataset)
     assert hub.repo("me/data").tags["v1"] != hub.repo("me/data").head.id, "the tag stayed"
@@ -55,3 +56,10 @@ def test_cards_edited_here_and_there_are_told_of(hub: Hub, push: Push, tmp_path:
     _, said = push(dataset)
     assert "edited here and there" in said
     assert BY_HAND in card(hub) and "And Bob." not in card(hub)
+
+
+def test_a_card_there_that_is_no_text_is_left_alone(hub: Hub, push: Push, tmp_path: Path) -> None:
+    hub.repo("me/data").write({"README.md": b"caf\xe9"})
+    _, said = push(small_dataset(tmp_path), code=2)
+    assert "me/data/README.md is not UTF-8" in said
+    assert held(hub) == {"README.md": b"caf\xe9"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.hub_server import Hub
 from tests.pipeline.hub.conftest import Push
 from tests.pipeline.hub.published import held, on_hub, small_dataset
@@ -198,3 +200,14 @@ def test_a_repo_that_never_rests_is_given_up(hub: Hub, push: Push, tmp_path: Pat
     _, said = push(small_dataset(tmp_path), "--adopt", code=2)
     assert "others committed 5 times" in said
     assert set(held(hub)) == {"a.txt"}
+
+
+def test_many_files_go_in_batches(
+    hub: Hub, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.hub import client
+
+    monkeypatch.setattr(client, "_BATCH", 4)
+    dataset = small_dataset(tmp_path)
+    _, said = push(dataset)
+    assert "sent 4 of 6 files" in said and held(hub) == on_hub(dataset)
