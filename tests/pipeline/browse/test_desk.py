@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.browse import index
 from pipeline.browse.desk import Desk
 from pipeline.dataset import shards
 from schemas.errors import InputError
@@ -172,6 +173,16 @@ def test_a_row_in_full_is_the_row(desk: Desk) -> None:
             if config == "dpo":
                 assert record["chosen"] == row["chosen"][0]["content"]
                 assert record["margin"] == row["margin"]
+
+
+def test_answers_are_forgotten_before_they_fill_the_memory(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_KEPT_PLACES", 100)
+    for score in [*range(1, 9)] * 2:  # scores are 1 to 60
+        found = desk.rows({"config": "dpo", "minScore": str(score)})
+        assert found["total"] == 61 - score
+        assert sum(map(len, desk._index._kept.values())) <= 100
 
 
 def test_where_a_row_stands(desk: Desk) -> None:
