@@ -139,8 +139,8 @@ class HubRepo:
         if ignored := [each.path_in_repo for each in additions if each._should_ignore]:
             raise InputError(
                 f"{self.repo_id}: its .gitignore leaves out {', '.join(ignored[:5])}"
-                f"{', ...' if len(ignored) > 5 else ''}. Take these patterns out of it; nothing was "
-                "published."
+                f"{', ...' if len(ignored) > 5 else ''}. Nothing was published; take these "
+                "patterns out of it."
             )
 
     def commit(self, operations: Sequence[Any], parent: str, revision: str, message: str) -> str:

@@ -59,6 +59,7 @@ def test_every_verb_is_in_the_table() -> None:
         "run",
         "status",
         "audit",
+        "push",
         "stages",
         "schema",
     }
@@ -73,9 +74,10 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = str(tmp_path / "out")
-    if command.startswith(("status", "audit")):
-        assert main(["run", str(ROOT / "configs/scripted.yaml"), "--out", out]) == 0
-    places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "DIR": out, "[NAME]": "magpie"}
+    recipe = str(ROOT / "configs/scripted.yaml")
+    if command.startswith(("status", "audit", "push")):
+        assert main(["run", recipe, "--out", out, "--set", "card.license=cc0-1.0"]) == 0
+    places = {"RECIPE": recipe, "DIR": out, "[NAME]": "magpie", "PLACE": f"{tmp_path}/published"}
     assert main([places.get(word, word) for word in command.split()]) == 0, capsys.readouterr().err
 
 
