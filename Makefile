@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help quickstart install check test format bench clean
+.PHONY: help quickstart install check test format bench picture clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -41,6 +41,9 @@ bench: install ## measure; prints figures, see tests/benchmarks/RESULTS.md
 	$(BIN)/python -m tests.benchmarks.bench_generation
 	$(BIN)/python -m tests.benchmarks.bench_memory
 	$(BIN)/python -m tests.benchmarks.bench_scale
+
+picture: install ## take the README's picture of the report of the quickstart run
+	$(BIN)/python -m tests.take_picture runs/quickstart report.png
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info stages/kernels/__pycache__

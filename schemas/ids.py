@@ -53,6 +53,13 @@ def child_id(parent: str, stage: str, *which: Part) -> str:
     return digest("child", parent, stage, *which)
 
 
+def release_seed(recipe_seed: int, number: int) -> int:
+    """The recipe's seed in a release of a dataset that grows; the first has the recipe's own."""
+    if number == 1:
+        return recipe_seed
+    return row_seed(digest("release", recipe_seed, number), "release")
+
+
 def row_seed(row_id: str, stage: str, *which: Part) -> int:
     """Sampling seed for one request: 0 <= seed < 2**63.
 

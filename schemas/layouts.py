@@ -53,6 +53,8 @@ CHOSEN_PROBS_LOSE = Column(
 )
 
 # No trainer reads these, but `dedup` does: what a release keeps to be known by.
+SIGNATURES = "signatures"
+"""The dataset config with these columns."""
 FINGERPRINT = Column("fingerprint", ListOf(INT), "XXH64 of the normalised text under two seeds")
 SIGNATURE = Column("signature", ListOf(INT), "the MinHash signature of the text's n-grams")
 SHINGLES = Column("shingles", ListOf(INT), "hashes of the text's n-grams, as unsigned ascending")

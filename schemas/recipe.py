@@ -105,6 +105,29 @@ class ModelEntry(_Strict):
         return self
 
 
+class Price(_Strict):
+    """What a model costs, for `prefmill plan`."""
+
+    per_gpu_hour: float | None = Field(
+        None,
+        ge=0,
+        description="Of one device, for as long as the run has it; without GPUs, of one worker.",
+    )
+    per_million_read: float | None = Field(
+        None, ge=0, description="Of a million tokens of prompts, cached ones included."
+    )
+    per_million_sampled: float | None = Field(
+        None, ge=0, description="Of a million tokens that the model writes."
+    )
+    currency: str = Field("USD", min_length=1, description="In what, e.g. `EUR`.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if (self.per_gpu_hour, self.per_million_read, self.per_million_sampled) == (None,) * 3:
+            raise ValueError("a price is `per_gpu_hour`, or by token: `per_million_read` and so on")
+        return self
+
+
 class ModelPlacement(_Strict):
     """How one model is run. Changes speed, not rows."""
 
@@ -147,6 +170,7 @@ class ModelPlacement(_Strict):
         120.0, gt=0, description="For `engine: openai`: seconds to wait for one answer."
     )
     max_retries: int = Field(5, ge=0, description="For `engine: openai`: retries of a request.")
+    price: Price | None = Field(None, description="What it costs; `prefmill plan` adds it up.")
 
 
 class Cluster(_Strict):
@@ -236,7 +260,18 @@ class ExportEntry(BaseModel):
     config: str = Field(
         description="Which dataset config, e.g. `dpo` or `kto`; also its folder.", min_length=1
     )
-    layout: str = Field("trl", description="Whose column layout: `trl`.", min_length=1)
+    layout: str = Field(
+        "trl",
+        description="Whose column layout. The first is the exporter's own; others are views of it, "
+        "written to `exports/<layout>` beside the dataset.",
+        min_length=1,
+    )
+    after: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of a step: take the rows as they are after it, before those that follow; "
+        "None: after the last.",
+    )
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -258,19 +293,34 @@ class Splits(_Strict):
 
 
 class GateRule(_Strict):
-    """Bounds of one figure, absolute or relative to the last release."""
+    """Bounds of one figure, absolute or relative to the last release; one of them at least."""
 
     figure: str = Field(
-        min_length=1, description="Name of a figure, as a dataset's `manifest.json` lists them."
+        min_length=1,
+        description="Name of a figure, as a dataset's `manifest.json` and `run --json` list them.",
     )
-    min: float | None = Field(None, description="Least value.")
-    max: float | None = Field(None, description="Greatest value.")
+    min: float | None = Field(None, allow_inf_nan=False, description="Least value.")
+    max: float | None = Field(None, allow_inf_nan=False, description="Greatest value.")
     max_drop: float | None = Field(
-        None, ge=0, description="By what share it may be below the last release's, e.g. 0.1."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="By what share of the last release's figure it may be below that, e.g. 0.1.",
     )
     max_rise: float | None = Field(
-        None, ge=0, description="By what share it may be above the last release's."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="By what share of the last release's figure it may be above that.",
     )
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if {self.min, self.max, self.max_drop, self.max_rise} == {None}:
+            raise ValueError("no bound: give `min`, `max`, `max_drop` or `max_rise`")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"`min` {self.min:g} is above `max` {self.max:g}: nothing passes")
+        return self
 
 
 class Gates(_Strict):
@@ -278,7 +328,8 @@ class Gates(_Strict):
 
     min_rows: int = Field(1, ge=1, description="Least number of rows in every exported config.")
     rules: list[GateRule] = Field(
-        default_factory=list, description="Bounds of figures; a figure that cannot be had fails."
+        default_factory=list,
+        description="Bounds of figures. A figure that cannot be had fails its rule.",
     )
 
 

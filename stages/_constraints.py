@@ -54,7 +54,9 @@ class Count(_Constraint):
     Paragraphs are set apart by blank lines, or by `separator`.
     """
 
-    kind: Literal["words", "sentences", "characters", "paragraphs", "bullets", "numbered_items"]
+    kind: Literal["words", "sentences", "characters", "paragraphs", "bullets", "numbered_items"] = (
+        Field(description="Which constraint.")
+    )
     least: int | None = Field(None, ge=0, description="At least so many.")
     most: int | None = Field(None, ge=0, description="At most so many.")
     separator: Phrase | None = Field(
@@ -95,7 +97,9 @@ class Form(_Constraint):
     all letters that have case, and there is one. `quoted`: double quotes around the whole.
     """
 
-    kind: Literal["json", "heading", "title", "no_commas", "lowercase", "uppercase", "quoted"]
+    kind: Literal["json", "heading", "title", "no_commas", "lowercase", "uppercase", "quoted"] = (
+        Field(description="Which constraint.")
+    )
 
     def check(self, text: str) -> Finding:
         """Look at the form."""
@@ -117,7 +121,7 @@ class Form(_Constraint):
 class JsonSchema(_Constraint):
     """JSON that a JSON Schema (2020-12) accepts; no reference in it is fetched."""
 
-    kind: Literal["json_schema"]
+    kind: Literal["json_schema"] = Field(description="Which constraint.")
     json_schema: dict[str, Any] = Field(alias="schema", description="The schema.")
 
     @model_validator(mode="after")
@@ -143,7 +147,7 @@ class JsonSchema(_Constraint):
 class Keywords(_Constraint):
     """Words or phrases that must all be there, or none of them; whole words, in any case."""
 
-    kind: Literal["keywords", "forbidden_words"]
+    kind: Literal["keywords", "forbidden_words"] = Field(description="Which constraint.")
     words: tuple[Phrase, ...] = Field(min_length=1, description="The words or phrases.")
 
     def check(self, text: str) -> Finding:
@@ -156,7 +160,7 @@ class Keywords(_Constraint):
 class KeywordCount(_Constraint):
     """How often a word or phrase stands there; whole words, in any case."""
 
-    kind: Literal["keyword_count"]
+    kind: Literal["keyword_count"] = Field(description="Which constraint.")
     word: Phrase = Field(description="The word or phrase.")
     least: int | None = Field(None, ge=0, description="At least so often.")
     most: int | None = Field(None, ge=0, description="At most so often.")
@@ -174,7 +178,7 @@ class KeywordCount(_Constraint):
 class Language(_Constraint):
     """The language of the whole, by py3langid; unknown below a probability of one half."""
 
-    kind: Literal["language"]
+    kind: Literal["language"] = Field(description="Which constraint.")
     language: str = Field(description="ISO 639 code, e.g. `de`.")
 
     @model_validator(mode="after")
@@ -194,7 +198,7 @@ class Language(_Constraint):
 class Edge(_Constraint):
     """The phrase that opens or closes the answer, in any case; quotes around the whole aside."""
 
-    kind: Literal["starts_with", "ends_with"]
+    kind: Literal["starts_with", "ends_with"] = Field(description="Which constraint.")
     phrase: Phrase = Field(description="The phrase.")
 
     def check(self, text: str) -> Finding:
@@ -208,7 +212,7 @@ class Edge(_Constraint):
 class Pattern(_Constraint):
     """A regular expression (RE2) that must match somewhere, or nowhere."""
 
-    kind: Literal["pattern"]
+    kind: Literal["pattern"] = Field(description="Which constraint.")
     pattern: str = Field(min_length=1, description="The expression.")
     matches: bool = Field(True, description="False: it must match nowhere.")
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.batch import Batch, Reject, Row, make_batch
 from schemas.columns import ROW_ID, Column
-from schemas.errors import ExportRefused
 from schemas.ids import digest
 from schemas.layouts import COMPLETION, LABEL, ORDER, ORDER_BITS, PROMPT, seen_text
 from schemas.stage import Decision, PassContext
@@ -88,21 +87,10 @@ def _digest(turns: Sequence[Row]) -> str:
 
 
 def decide(sketches: pa.Table, config: Any, context: PassContext) -> Decision:
-    """Find answers that occur more than once, and prompts whose answers stand too close.
-
-    Raises:
-        ExportRefused: one label only is left.
-    """
+    """Find answers that occur more than once, and prompts whose answers stand too close."""
     marks = [Mark(**row) for row in sketches.to_pylist()]
     groups = _grouped(marks, lambda mark: mark.seen)
     agreed = [group for group in groups if len({mark.label for mark in group}) == 1]
-    n_desirable = sum(group[0].label for group in agreed)
-    if not 0 < n_desirable < len(agreed):
-        raise ExportRefused(
-            f"the KTO rows have {n_desirable} desirable and {len(agreed) - n_desirable} "
-            "undesirable answers; both must be there, or a trainer runs and learns nothing. "
-            "Look at what the stages before rejected."
-        )
     first = [min(group, key=lambda mark: mark.row_id) for group in agreed]
     fates = {mark.row_id: "duplicate" for group in agreed for mark in group}
     fates |= {mark.row_id: "kept" for mark in first}

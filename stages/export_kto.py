@@ -13,7 +13,7 @@ Reads: messages, the pair's answers, scores, ids, models, lineage.
 Writes: prompt, completion (messages), label, score and ids; `order` sorts the dataset.
 Drops: `duplicate`, an answer that another pair of the same prompt brings with the same label (the
     least row_id stays); `label_conflict`, an answer that is chosen in one pair and rejected in
-    another of the same prompt. Raises ExportRefused.
+    another of the same prompt.
 Cost: none; the second pass holds some 400 bytes a row.
 """
 

@@ -8,7 +8,7 @@ Reads: messages, answer with label, score, ids and place, labeller, source, line
 Writes: prompt, completion (messages), label, score and ids; `order` sorts the dataset, in which
     the answers of a prompt stand far apart, also of one that came in several rows.
 Drops: `duplicate`, the same answer to the same prompt with the same label (the least row_id stays);
-    `label_conflict`, with both labels. Raises ExportRefused.
+    `label_conflict`, with both labels.
 Cost: none; the second pass holds some 400 bytes a row.
 """
 

@@ -14,7 +14,7 @@ from pipeline.audit.report import Audit
 from pipeline.audit.words import told, told_interval
 from schemas.errors import InputError
 
-_MARK = '<meta name="generator" content="prefmill audit">'
+MARK = '<meta name="generator" content="prefmill audit">'
 _LEAD = (
     "What the labels are worth. A labeller is whoever said which of two answers is better: `label` "
     "is the dataset itself, by what it calls chosen; the others are judges and scores. Below a "
@@ -37,24 +37,31 @@ _TILES: tuple[tuple[str, str, Callable[[float], float], str], ...] = (
 where the worst of each is shown."""
 
 
-def refuse_foreign_page(page: Path) -> None:
-    """Raise InputError if the page cannot be written there, or would replace another file."""
+def refuse_foreign_page(page: Path, mark: str = MARK, option: str = "--page") -> None:
+    """Raise InputError if the page cannot be written there, or would replace another file.
+
+    Args:
+        page: the file.
+        mark: what stands in every page of the kind that it may replace.
+        option: the one that names the file.
+    """
     if not page.parent.is_dir():
-        raise InputError(f"--page {page}: there is no folder {page.parent}")
+        raise InputError(f"{option} {page}: there is no folder {page.parent}")
     if page.is_dir():
-        raise InputError(f"--page {page}: is a folder; name a file, e.g. {page / 'audit.html'}")
-    if page.exists() and _MARK.encode() not in page.read_bytes():
+        raise InputError(f"{option} {page}: is a folder; name a file, e.g. {page / 'page.html'}")
+    if page.exists() and mark.encode() not in page.read_bytes():
         raise InputError(
-            f"{page} exists and is no page of an audit; it is left alone. Name another with --page."
+            f"{page} exists and was not written by prefmill as such a page; it is left alone. Name "
+            f"another with {option}."
         )
 
 
 def render_page(audit: Audit) -> str:
     """The page."""
     title = escape(f"Labels of {audit.name}")
-    body = "".join(_section(section) for section in audit.sections)
+    body = "".join(render_section(section) for section in audit.sections)
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{_MARK}'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{MARK}'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{STYLE}</style></head><body><main>"
         f"<header><h1>{title}</h1>{_facts(audit)}<p>{_code(_LEAD)}</p></header>"
@@ -91,8 +98,10 @@ def _contents(audit: Audit) -> str:
     return f"<nav>{' '.join(links)}</nav>"
 
 
-def _section(section: Section) -> str:
-    head = f'<section id="{section.key}"><h2>{escape(section.title)}</h2>'
+def render_section(section: Section, level: int = 2) -> str:
+    """One section of figures, as it stands on a page under a heading of this level."""
+    heading = f"<h{level}>{escape(section.title)}</h{level}>"
+    head = f'<section id="{section.key}">{heading}'
     if section.unknown:
         return f'{head}<p class="unknown">Cannot be had: {escape(section.unknown)}.</p></section>'
     return f'{head}<p class="meaning">{_code(section.meaning)}</p>{_tables(section)}</section>'

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.audit.human import Grade, HumanLabels
 from pipeline.audit.labels import Labels
 from pipeline.audit.layouts import LAYOUTS, RATED, layout_of, read_pair, read_rated
+from pipeline.audit.marks import is_mark, settled
 from pipeline.audit.pairs import Pair
 from pipeline.audit.turns import answer_of, last_user_turn
 from pipeline.inputs.readers import data_files, read_file
@@ -67,7 +68,7 @@ def read_pairs(path: Path, layouts: Counter[str], skipped: Counter[str]) -> Iter
 
 
 def read_human(path: Path) -> HumanLabels:
-    """Human labels: pairs in any layout, or graded answers (prompt, completion, label).
+    """Human labels: pairs in any layout, graded answers (prompt, completion, label), or marks.
 
     Raises:
         InputError: as `read_labels`.
@@ -80,12 +81,18 @@ def read_human(path: Path) -> HumanLabels:
                 grades.append(outcome)
             else:
                 skipped[outcome] += 1
-    if grades:
+    if grades and not _marks_pairs(path):
         return HumanLabels(grades=grades, skipped=skipped)
     skipped.clear()
-    human = HumanLabels(read_pairs(path, Counter(), skipped))
+    human = HumanLabels(read_pairs(path, Counter(), skipped), grades)
     human.skipped = dict(skipped)
     return human
+
+
+def _marks_pairs(path: Path) -> bool:
+    """Whether pairs were marked, not only answers."""
+    records = (record for file in _files(path) for record in _readable(file, Counter()))
+    return any(is_mark(record.fields) and layout_of(record.fields) for record in records)
 
 
 def _files(path: Path) -> list[Path]:
@@ -101,7 +108,7 @@ def _files(path: Path) -> list[Path]:
 
 def _readable(file: Path, skipped: Counter[str]) -> Iterator[Record]:
     """The records without those that could not be read, which are counted."""
-    for record in read_file(file):
+    for record in settled(read_file(file)):
         if record.problem is None:
             yield record
         else:
@@ -142,8 +149,10 @@ def _grades(file: Path, skipped: Counter[str]) -> Iterator[Grade | str]:
     """The grades in a file, or why a record holds none; nothing if it is no file of grades."""
     for record in _readable(file, skipped):
         if not {"completion", "label"} <= record.fields.keys():
-            if layout_of(record.fields):
+            if layout_of(record.fields) and not is_mark(record.fields):
                 return
+            if is_mark(record.fields):
+                continue
             yield "no_grade"
             continue
         answer, label = answer_of(record.fields["completion"]), record.fields["label"]

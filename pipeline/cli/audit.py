@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pipeline.audit.human import HumanLabels
     from pipeline.audit.labels import Labels
-    from pipeline.audit.pairs import Pair
-    from pipeline.runtime.labelled import LabelledWork
-
-_LABELLED = ("messages", "responses", "scores", "judgements", "preferences")
-_PAIRED = ("messages", "chosen", "rejected", "chosen_model", "rejected_model")
 
 PAGE = "audit.html"
 
@@ -109,26 +101,12 @@ def _of_dataset(path: Path) -> Labels:
 
 
 def _of_run(out: Path) -> Labels:
-    from pipeline.audit.work import labels_of_run
-    from pipeline.runtime.labelled import read_labelled_work, rows_of
+    from pipeline.runtime.run_labels import read_run_labels
 
-    work = read_labelled_work(out)
-    rows = rows_of(work.labelled, _LABELLED)
-    labels = labels_of_run(work.name, _pairs(out, work), rows, work.losses, work.combining)
+    labels = read_run_labels(out, published=True)
     if not len(labels.pairs):
         raise InputError(
             f"{out}: the run has labelled no pair of answers yet. `prefmill status {out}` says how "
             "far it is, and `--rejects` what it turned away."
         )
     return labels
-
-
-def _pairs(out: Path, work: LabelledWork) -> Iterable[Pair]:
-    """The run's pairs: of the dataset, or while there is none, of its work."""
-    from pipeline.audit.reading import read_pairs
-    from pipeline.audit.work import chosen_pairs
-    from pipeline.runtime.labelled import rows_of
-
-    if (out / "dataset" / "dpo").is_dir():
-        return read_pairs(out / "dataset" / "dpo", Counter(), Counter())
-    return chosen_pairs(rows_of(work.paired, _PAIRED))

@@ -1,14 +1,21 @@
-"""`prefmill plan`: what a run would do, and what of it is done already."""
+"""`prefmill plan`: what a run would do, what of it is done already, and what it will take."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from pipeline.cli.settings import overrides
 from pipeline.cli.tables import text_table
+from pipeline.engines.base import ModelSpec
+from pipeline.estimate.earlier import read_earlier
+from pipeline.estimate.estimate import Estimate, estimate, source_rows
+from pipeline.estimate.evidence import Measured
+from pipeline.estimate.page import estimate_json, estimate_text
 from pipeline.recipe.compile import compile_recipe
 from pipeline.recipe.plan import Plan
 from pipeline.recipe.recipe_io import read_recipe
@@ -23,7 +30,7 @@ _SHORT_KEY = 12
 
 
 def handle(args: argparse.Namespace) -> int:
-    """Show the plan. Reads metadata of models and hashes input files; opens no model.
+    """Show the plan. Reads metadata of models and input files; opens a model only to `--probe`.
 
     Raises:
         RecipeError: the recipe is wrong.
@@ -34,12 +41,36 @@ def handle(args: argparse.Namespace) -> int:
     out = Path(args.out) if args.out else Path("runs") / plan.recipe.name
     specs = resolve_models(plan)
     survey = survey_fleet(plan, specs)
-    facts = plan_facts(plan, key_steps(plan, specs, work_folder(plan, out)), survey)
+    steps = key_steps(plan, specs, work_folder(plan, out))
+    facts = plan_facts(plan, steps, survey)
+    rows = source_rows(plan)
+    found = estimate(plan, steps, specs, rows, _measure(args, plan, specs, out, rows))
     if args.json:
+        facts["estimate"] = estimate_json(found)
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
-        print(_page(facts, out, _workers(plan.recipe.placement, survey)))
+        print(_page(facts, out, _workers(plan.recipe.placement, survey), found))
     return 0
+
+
+def _measure(
+    args: argparse.Namespace, plan: Plan, specs: dict[str, ModelSpec], out: Path, rows: int | None
+) -> Measured | None:
+    """What a probe comes to, if one is wanted; else what an earlier run did, if there was one."""
+    if args.probe is None:
+        return read_earlier(plan, specs, out)
+
+    from pipeline.estimate.probe import probe
+    from pipeline.runtime.progress import Progress
+
+    count = args.probe if rows is None else min(args.probe, rows)
+    few = compile_recipe(read_recipe(args.recipe, overrides(args), count))
+    progress = Progress(sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="prefmill-probe-") as folder:
+        try:
+            return probe(few, count, rows, Path(folder), progress)
+        finally:
+            progress.console.close()
 
 
 def plan_facts(plan: Plan, steps: list[KeyedStep], survey: Survey) -> dict[str, Any]:
@@ -98,9 +129,9 @@ def _load_facts(load: Load) -> dict[str, Any]:
     }
 
 
-def _page(facts: dict[str, Any], out: Path, workers: str) -> str:
-    source_rows = facts["steps"][0]["rows_at_most"]
-    count = f"at most {source_rows}" if source_rows is not None else "as many as its files hold"
+def _page(facts: dict[str, Any], out: Path, workers: str, found: Estimate) -> str:
+    most = facts["steps"][0]["rows_at_most"]
+    count = f"at most {most}" if most is not None else "as many as its files hold"
     models = [
         (model["role"], model["model"], model["engine"], model["fingerprint"])
         for model in facts["models"]
@@ -110,7 +141,7 @@ def _page(facts: dict[str, Any], out: Path, workers: str) -> str:
         parts.append(text_table(("model", "is", "engine", "fingerprint"), models))
     parts.append(workers)
     notes = [note for model in facts["models"] for note in model["notes"]] + facts["notes"]
-    return "\n\n".join([*parts, *(f"note: {note}" for note in notes)])
+    return "\n\n".join([*parts, *(f"note: {note}" for note in notes), estimate_text(found)])
 
 
 def _steps(facts: dict[str, Any], out: Path) -> str:

@@ -44,5 +44,31 @@ def handle(args: argparse.Namespace) -> int:
             done = run_job(plan, out, args.resume, watch.progress, overwrite=args.overwrite)
             summary = watch.finish(done)
     text = json.dumps(summary.as_json(), indent=2) if args.json else summary.as_text()
-    print(text, file=sys.stderr if events_only else sys.stdout)
+    told = sys.stderr if events_only else sys.stdout
+    print(text, file=told, flush=True)
+    page = None if args.no_report else _report(out, is_new=any(not s.reused for s in summary.steps))
+    if page is not None and not args.json:
+        print(f"  {page}  report", file=told)
     return 0
+
+
+def _report(out: Path, *, is_new: bool) -> Path | None:
+    """Write the report; a run is done without it, so a fault in it is told and no more.
+
+    Args:
+        out: the output folder.
+        is_new: whether there is anything that an earlier report may not have.
+    """
+    from pipeline.report.report import PAGE, write_report
+
+    if not is_new and (out / PAGE).is_file():
+        return out / PAGE
+    try:
+        return write_report(out)
+    except Exception as error:  # whatever it is, the dataset is whole and the run has succeeded
+        print(
+            f"prefmill: the dataset is written, the report is not: {error}. "
+            f"Try again with `prefmill report {out}`.",
+            file=sys.stderr,
+        )
+        return None

@@ -50,9 +50,9 @@ def _init(parser: argparse.ArgumentParser) -> None:
         "--template",
         default="quickstart",
         metavar="NAME",
-        help="quickstart: a small model, no network; scripted: no model at all (default: "
-        "%(default)s)",
+        help="which, see --list (default: %(default)s: a small model, no network)",
     )
+    parser.add_argument("--list", action="store_true", help="list the templates")
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,20 @@ def _check(parser: argparse.ArgumentParser) -> None:
 def _plan(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     _limit(parser)
-    parser.add_argument("--out", metavar="DIR", help="say what work in this output folder is kept")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="say what work in this output folder is kept, and estimate from it (default: "
+        "runs/<name>)",
+    )
+    parser.add_argument(
+        "--probe",
+        nargs="?",
+        type=_count,
+        const=8,
+        metavar="N",
+        help="run N source rows in a temporary folder (default: %(const)s) and estimate from them",
+    )
     _scheduler(parser)
     _json(parser, "the plan as JSON")
 
@@ -71,8 +84,14 @@ def _plan(parser: argparse.ArgumentParser) -> None:
 def _preview(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     parser.add_argument(
-        "-n", "--rows", type=_count, default=3, metavar="N", help="rows (default: %(default)s)"
+        "-n",
+        "--rows",
+        type=_count,
+        default=5,
+        metavar="N",
+        help="rows of the source (default: %(default)s)",
     )
+    parser.add_argument("--full", action="store_true", help="do not fold long texts")
     _json(parser, "rows as JSON")
 
 
@@ -94,6 +113,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quiet", action="store_true", help="no progress, only warnings and the summary"
     )
+    parser.add_argument(
+        "--no-report", action="store_true", help="write no report.html when it is done"
+    )
     _json(parser, "the summary at the end as JSON")
     parser.add_argument(
         "--events",
@@ -109,6 +131,32 @@ def _run(parser: argparse.ArgumentParser) -> None:
         help="serve Prometheus metrics at PORT while it runs, to this machine only unless HOST is "
         "given; needs prefmill[metrics]",
     )
+
+
+def _refresh(parser: argparse.ArgumentParser) -> None:
+    _recipe(parser)
+    parser.add_argument(
+        "--into",
+        required=True,
+        metavar="DIR_OR_REPO",
+        help="the dataset that grows: a folder, in which what `run` left is the first release; "
+        "org/name of a hub; or a URL such as s3://bucket/folder. A folder that is not there yet "
+        "begins with ./ or /",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder of the work on a repo or URL (default: runs/<name>)"
+    )
+    parser.add_argument(
+        "--no-push", action="store_true", help="make the release and check its gates, no more"
+    )
+    parser.add_argument(
+        "--no-license", action="store_true", help="publish although the card states no licence"
+    )
+    _scheduler(parser)
+    parser.add_argument(
+        "--quiet", action="store_true", help="no progress, only warnings and the summary"
+    )
+    _json(parser, "what came of it as JSON")
 
 
 def _status(parser: argparse.ArgumentParser) -> None:
@@ -161,6 +209,31 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     _json(parser, "all figures as JSON")
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dir", metavar="DIR", help="output folder of a run, finished or not, or a dataset folder"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="where to write it (default: report.html, in the folder of the run, else here)",
+    )
+    parser.add_argument(
+        "--since", metavar="OLD", help="an earlier run or dataset: say what changed since"
+    )
+
+
+def _diff(parser: argparse.ArgumentParser) -> None:
+    for name, which in (("old", "earlier"), ("new", "later")):
+        parser.add_argument(
+            name,
+            metavar=name.upper(),
+            help=f"the {which} one: a dataset folder, or the output folder of a run",
+        )
+    _json(parser, "everything as JSON")
+
+
 def _push(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", metavar="DIR", help="output folder of a run, or a dataset folder")
     parser.add_argument(
@@ -182,6 +255,70 @@ def _push(parser: argparse.ArgumentParser) -> None:
         "--adopt", action="store_true", help="publish beside files that prefmill did not write"
     )
     _json(parser, "what was done as JSON")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", metavar="DIR", help="output folder of a finished run, or a dataset")
+    parser.add_argument(
+        "--layout",
+        required=True,
+        metavar="NAME",
+        help="trl, openrlhf, llama_factory, axolotl, ms_swift, nemo_rl, helpsteer, "
+        "ultrafeedback_binarized, sharegpt or ranking",
+    )
+    parser.add_argument(
+        "--config", metavar="NAME", help="only this dataset config (default: all it can hold)"
+    )
+    parser.add_argument(
+        "--task",
+        choices=("dpo", "kto", "reward", "prompts", "sft", "ranking"),
+        help="what the rows are for (default: what the config is for)",
+    )
+    parser.add_argument(
+        "--form",
+        choices=("conversational", "standard"),
+        help="messages, or plain strings (default: messages where the layout has them)",
+    )
+    parser.add_argument("--split", metavar="NAME", help="only this split (default: all)")
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="where to write (default: DIR/exports/NAME of the layout)"
+    )
+
+
+def _view(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", metavar="DIR", help="output folder of a run, or its dataset")
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=8423,
+        metavar="N",
+        help="port of this machine; 0 is any that is free (default: %(default)s)",
+    )
+    parser.add_argument("--no-open", action="store_true", help="do not open the browser")
+    parser.add_argument(
+        "--annotate",
+        action="store_true",
+        help="mark rows good, bad or tie, with the labels hidden until a row is marked; "
+        "`prefmill audit DIR --human FILE` reads the marks",
+    )
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="with --annotate: where marks are added (default: dataset.labels.jsonl, beside the "
+        "dataset)",
+    )
+    parser.add_argument(
+        "--show-labels",
+        action="store_true",
+        help="with --annotate: show which answer is chosen from the start",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="of the order `shuffled`, and of which answer is A (default: %(default)s)",
+    )
 
 
 def _stages(parser: argparse.ArgumentParser) -> None:
@@ -231,6 +368,12 @@ def _count(text: str) -> int:
     return value
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to {_LAST_PORT}")
+    return int(text)
+
+
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
@@ -259,13 +402,14 @@ def _seconds(text: str) -> float:
     return value
 
 
+_LAST_PORT = 65_535
 _LONGEST_WATCH_S = 86_400
 
 
 _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
     "init": (
         "write a recipe to start from",
-        "  prefmill init\n  prefmill init my-data --template scripted",
+        "  prefmill init\n  prefmill init --list\n  prefmill init my-data --template curate",
         _init,
     ),
     "check": (
@@ -275,13 +419,15 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         _check,
     ),
     "plan": (
-        "show steps, columns, models and keys of a recipe",
-        "  prefmill plan recipe.yaml\n  prefmill plan recipe.yaml --out runs/mine",
+        "show the steps of a recipe, where they run, and what they will take",
+        "  prefmill plan recipe.yaml\n  prefmill plan recipe.yaml --probe\n"
+        "  prefmill plan recipe.yaml --probe 32 --json\n"
+        "  prefmill plan recipe.yaml --out runs/mine",
         _plan,
     ),
     "preview": (
-        "run a few rows through every stage and show them",
-        "  prefmill preview recipe.yaml\n  prefmill preview recipe.yaml -n 1",
+        "follow a few rows through every step",
+        "  prefmill preview recipe.yaml\n  prefmill preview recipe.yaml -n 1 --full",
         _preview,
     ),
     "run": (
@@ -289,6 +435,12 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill run recipe.yaml\n  prefmill run recipe.yaml --limit 8 --out /tmp/trial\n"
         "  prefmill run recipe.yaml --json --events events.jsonl --metrics 9464",
         _run,
+    ),
+    "refresh": (
+        "add what is new to the last release of a dataset and make that the next",
+        "  prefmill refresh nightly.yaml --into ./datasets/nightly\n"
+        "  prefmill refresh nightly.yaml --into org/name --out /var/lib/nightly --json",
+        _refresh,
     ),
     "status": (
         "show how far a run is, how it ended, and what it turned away",
@@ -303,12 +455,37 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
         "  prefmill audit --scaling win-rates.csv --loss 0.5",
         _audit,
     ),
+    "report": (
+        "write one page on a run: rows, scores, labels, costs, and rows to look at",
+        "  prefmill report runs/mine\n  prefmill report dataset -o report.html\n"
+        "  prefmill report runs/tuesday --since runs/monday",
+        _report,
+    ),
+    "diff": (
+        "show what became of a dataset from one version to another; exit code 3 if a prompt "
+        "crossed splits",
+        "  prefmill diff runs/monday runs/tuesday\n  prefmill diff runs/a/dataset runs/b --json",
+        _diff,
+    ),
     "push": (
         "publish the dataset: to a hub in one commit, or to a folder or object store",
         "  prefmill push runs/mine --repo-id org/name --dry-run\n"
         "  prefmill push runs/mine --repo-id org/name --private\n"
         "  prefmill push runs/mine s3://bucket/datasets/mine",
         _push,
+    ),
+    "export": (
+        "write the dataset in the layout of a trainer",
+        "  prefmill export runs/mine --layout llama_factory\n"
+        "  prefmill export runs/mine --layout trl --task reward --form standard\n"
+        "  prefmill export runs/mine --layout axolotl --config kto --out kto-for-axolotl",
+        _export,
+    ),
+    "view": (
+        "look at the rows of a dataset in the browser, and mark them",
+        "  prefmill view runs/mine\n  prefmill view runs/mine --annotate\n"
+        "  prefmill audit runs/mine --human runs/mine/dataset.labels.jsonl",
+        _view,
     ),
     "stages": (
         "list the stages, or explain one",

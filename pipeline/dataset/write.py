@@ -197,10 +197,11 @@ def _new(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    known = _row_ids(release.last, config)
+    known = row_ids(release.last, config)
 
     def of_split() -> Iterator[pa.Table]:
         for table in rows.tables():
+            table = table.select([ROW_ID.name, *(column.name for column in rows.columns)])
             is_here = [name == split for name in splits_of(table, release.splits)]
             here = table.filter(pa.array(is_here, pa.bool_()))
             if len(known):
@@ -210,7 +211,8 @@ def _new(
     return in_order(of_split(), scratch) if ORDER in rows.columns else of_split()
 
 
-def _row_ids(last: DatasetFolder | None, config: str) -> pa.Array:
+def row_ids(last: DatasetFolder | None, config: str) -> pa.Array:
+    """The row_ids of a config of the last release; none if it had none."""
     import pyarrow as pa
 
     if last is None or config not in last.configs:

@@ -13,7 +13,7 @@ from pipeline.dataset.read import CARD, MANIFEST, is_ours
 from pipeline.hub.contents import Contents, Source, digest_of, size_of
 from schemas.errors import InputError
 
-_NEUTRAL = frozenset((".gitattributes", CARD))
+NEUTRAL = frozenset((".gitattributes", CARD))
 """Files of a repo that was just made by hand."""
 _SHOWN = 5
 
@@ -74,7 +74,7 @@ class Change:
 
 def refuse_to_overwrite(place: str, contents: Contents, remote: Remote, *, adopt: bool) -> None:
     """Raise InputError if the place holds what is not ours, or a newer release."""
-    foreign = sorted(remote.files.keys() - _NEUTRAL)
+    foreign = sorted(remote.files.keys() - NEUTRAL)
     if foreign and not remote.is_ours and not adopt:
         more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
         raise InputError(

@@ -20,6 +20,7 @@ class PushOptions:
         message: of the commit; None for one that names the release.
         needs_license: refuse a card that states none.
         adopt: publish beside files that prefmill did not write.
+        parent: the commit on which alone the new one may stand; None for any.
     """
 
     private: bool = False
@@ -30,6 +31,7 @@ class PushOptions:
     message: str | None = None
     needs_license: bool = True
     adopt: bool = False
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

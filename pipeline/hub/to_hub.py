@@ -97,6 +97,8 @@ class _Push:
         if not is_first:
             self._refuse_rival(remote)
         changes = self._changes(remote)
+        if changes:
+            self._refuse_other_parent(remote)
         self._check_tag(names)
         pull = self._pull_with_this(names) if changes and self.options.create_pr else None
         if pull is not None:
@@ -151,6 +153,16 @@ class _Push:
                 f"{self.repo.repo_id}: somebody else published release {remote.release} meanwhile, "
                 f"and this dataset is release {self.contents.release}. It was left as it is; make "
                 "the next release out of theirs with `prefmill refresh`."
+            )
+
+    def _refuse_other_parent(self, remote: Remote) -> None:
+        """Raise InputError if the repo is not at the commit that this dataset was made from."""
+        if self.options.parent not in (None, remote.revision):
+            raise InputError(
+                f"{self.repo.repo_id}: somebody else committed meanwhile: it is at "
+                f"{str(remote.revision)[:12]}, and this release was made from "
+                f"{str(self.options.parent)[:12]}. Nothing was published; the same command makes "
+                "the next release out of what is there now."
             )
 
     def _check_tag(self, names: Names) -> None:

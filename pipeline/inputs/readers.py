@@ -92,6 +92,32 @@ def read_records(
         raise InputError(f"{feed.path}: no records in it; a source needs at least one")
 
 
+def count_records(feed: Records, base: Path) -> int | None:
+    """How many records a feed has; None for a dataset on the hub. Reads all but Parquet files.
+
+    Raises:
+        InputError: a file that cannot be used.
+    """
+    local = _local(feed, base)
+    if _is_dataset(feed, local):
+        return None if local is None else sum(1 for _ in islice(_open(feed, base), feed.limit))
+    count = 0
+    for path, kind in _files(feed, base):
+        left = None if feed.limit is None else feed.limit - count
+        count += _count(path, _name(path, base), kind, left)
+    return count
+
+
+def _count(path: Path, name: str, kind: str, most: int | None) -> int:
+    if kind != "parquet":
+        return sum(1 for _ in islice(_read(path, name, kind, ()), most))
+    import pyarrow.parquet as pq
+
+    with reading(name):
+        rows = int(pq.read_metadata(path).num_rows)
+    return rows if most is None else min(rows, most)
+
+
 def records_digest(feed: Records, base: Path) -> str:
     """Identity of a feed's content: the bytes of its files, or a hub dataset's commit.
 

@@ -6,7 +6,8 @@ after a stage that nobody knows no column counts as missing, so that one mistake
 
 from __future__ import annotations
 
-from pipeline.recipe.catalog import load_catalog
+from pipeline.recipe.catalog import EXPORT_PREFIX, load_catalog
+from pipeline.recipe.gate_checks import gate_problems
 from pipeline.recipe.placement_checks import placement_problems
 from pipeline.recipe.plan import Plan, Step
 from pipeline.recipe.problems import validate
@@ -17,7 +18,8 @@ from pipeline.recipe.recipe_checks import (
     role_problems,
 )
 from pipeline.recipe.recipe_io import RecipeSource
-from pipeline.recipe.resolve_steps import Resolved, apply_limit, resolve_exports, resolve_stages
+from pipeline.recipe.resolve_exports import resolve_exports
+from pipeline.recipe.resolve_steps import Resolved, apply_limit, resolve_stages
 from schemas.errors import Problem, RecipeError
 from schemas.recipe import Recipe
 
@@ -43,6 +45,7 @@ def compile_recipe(source: RecipeSource) -> Plan:
         *labeller_problems(source, stages),
         *role_problems(source, [*stages, *exports]),
         *placement_problems(source, stages),
+        *gate_problems(source, stages, exports),
     ]
     if problems or recipe is None:
         raise RecipeError(sorted(problems, key=lambda problem: _place(problem, source)))
@@ -51,6 +54,11 @@ def compile_recipe(source: RecipeSource) -> Plan:
         base=source.path.parent,
         steps=tuple(_step(resolved) for resolved in stages),
         exports=tuple(_step(resolved) for resolved in exports),
+        views=tuple(
+            (resolved.name.removeprefix(EXPORT_PREFIX), layout)
+            for resolved in exports
+            for layout in resolved.views
+        ),
     )
 
 
@@ -63,4 +71,6 @@ def _place(problem: Problem, source: RecipeSource) -> tuple[bool, bool, int]:
 def _step(resolved: Resolved) -> Step:
     assert resolved.stage is not None and resolved.config is not None, "no problem was found"
     needs = resolved.stage.needs(resolved.config)
-    return Step(resolved.index, resolved.name, resolved.stage, resolved.config, needs)
+    return Step(
+        resolved.index, resolved.name, resolved.stage, resolved.config, needs, resolved.after
+    )

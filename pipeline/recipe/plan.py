@@ -20,6 +20,7 @@ class Step:
         stage: the stage's record.
         config: its validated settings.
         needs: the models it will use.
+        after: of an export, the name of the step whose rows it takes; None for the last.
     """
 
     index: int
@@ -27,6 +28,7 @@ class Step:
     stage: Stage[Any]
     config: StageConfig
     needs: tuple[Need, ...]
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,12 @@ class Plan:
         recipe: the recipe as read, after `--set` and `--limit`.
         base: folder that relative paths in the recipe start from.
         steps: the stages, first to last.
-        exports: export stages; each reads the last step's rows.
+        exports: export stages; each takes rows of a step, but for `Step.after` of the last.
+        views: dataset configs, each with a consumer's layout that it is wanted in as well.
     """
 
     recipe: Recipe
     base: Path
     steps: tuple[Step, ...]
     exports: tuple[Step, ...]
+    views: tuple[tuple[str, str], ...] = ()

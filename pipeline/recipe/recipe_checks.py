@@ -47,14 +47,22 @@ def column_problems(
 ) -> Iterator[Problem]:
     """Each column that is read was written before, with the same type, and still stands."""
     columns = Columns()
+    made: dict[str, Columns] = {}
     for step in steps:
         if step.stage is None or (step.index == 0 and step.stage.effect != "source"):
             columns = columns.after_unknown()
         if step.stage is not None:
             yield from _reading_problems(source, catalog, steps, step, columns)
             columns = columns.after(step.stage, step.name)
+        made[step.name] = columns
     for step in exports:
-        yield from _reading_problems(source, catalog, steps, step, columns)
+        if step.after is not None and step.after not in made:
+            advice = did_you_mean(step.after, made)
+            seen = f"no step is called `{step.after}`"
+            yield source.problem((*step.path, "after"), seen, ", ".join(made), advice)
+            continue
+        there = columns if step.after is None else made[step.after]
+        yield from _reading_problems(source, catalog, steps, step, there)
 
 
 def _reading_problems(

@@ -16,7 +16,6 @@ from schemas.errors import Problem
 from schemas.stage import Stage, StageConfig
 
 _STEP_KEYS = ("stage", "name")
-_EXPORT_KEYS = ("config",)
 _CAPS = ("rows", "limit")
 """Fields by which a source says how many rows it makes at most."""
 
@@ -31,6 +30,8 @@ class Resolved:
         name: what the recipe calls it.
         stage: its record; None if there is no such stage.
         config: its settings; None if they are wrong.
+        after: of an export, the step whose rows it takes; None for the last.
+        views: of an export, the consumers' layouts that are wanted beside it.
     """
 
     index: int
@@ -38,9 +39,11 @@ class Resolved:
     name: str
     stage: Stage[Any] | None = None
     config: StageConfig | None = None
+    after: str | None = None
+    views: tuple[str, ...] = ()
 
 
-def _entries(source: RecipeSource, section: str, key: str) -> Iterator[tuple[int, KeyPath, Any]]:
+def entries(source: RecipeSource, section: str, key: str) -> Iterator[tuple[int, KeyPath, Any]]:
     """The items of a list in the recipe that say what they are; the rest is reported elsewhere."""
     items = source.data.get(section)
     for index, item in enumerate(items if isinstance(items, list) else []):
@@ -53,7 +56,7 @@ def resolve_stages(source: RecipeSource, catalog: Catalog) -> tuple[list[Resolve
     steps: list[Resolved] = []
     problems: list[Problem] = []
     first: dict[str, int] = {}
-    for index, path, item in _entries(source, "stages", "stage"):
+    for index, path, item in entries(source, "stages", "stage"):
         name = item["name"] if isinstance(item.get("name"), str) else item["stage"]
         if name in first:
             seen = f"two steps are called `{name}`, the other is stages[{first[name]}]"
@@ -67,11 +70,11 @@ def resolve_stages(source: RecipeSource, catalog: Catalog) -> tuple[list[Resolve
         settings = {key: value for key, value in item.items() if key not in _STEP_KEYS}
         config, found = validate(stage.config, settings, source, path)
         problems += found
-        steps.append(Resolved(index, path, name, _fitted(stage, config), config))
+        steps.append(Resolved(index, path, name, fitted(stage, config), config))
     return steps, problems
 
 
-def _fitted(stage: Stage[Any], config: StageConfig | None) -> Stage[Any]:
+def fitted(stage: Stage[Any], config: StageConfig | None) -> Stage[Any]:
     """The record as its settings make it; as it is, if they are wrong."""
     return stage if config is None else stage.fit(config)
 
@@ -88,32 +91,9 @@ def _unknown_stage(source: RecipeSource, path: KeyPath, name: str, catalog: Cata
     return source.problem(place, f"there is no stage `{name}`", ", ".join(catalog.steps), advice)
 
 
-def resolve_exports(
-    source: RecipeSource, catalog: Catalog, offset: int
-) -> tuple[list[Resolved], list[Problem]]:
-    """The recipe's `export`, as steps numbered from `offset`."""
-    steps: list[Resolved] = []
-    problems: list[Problem] = []
-    first: dict[str, int] = {}
-    for index, path, item in _entries(source, "export", "config"):
-        config_name = item["config"]
-        stage = catalog.exporters.get(EXPORT_PREFIX + config_name)
-        if config_name in first:
-            seen = f"`{config_name}` is exported twice, first by export[{first[config_name]}]"
-            problems.append(source.problem((*path, "config"), seen, "each config once"))
-        first.setdefault(config_name, index)
-        if stage is None:
-            known = [name.removeprefix(EXPORT_PREFIX) for name in catalog.exporters]
-            seen, advice = f"no exporter for `{config_name}`", did_you_mean(config_name, known)
-            place = (*path, "config")
-            problems.append(source.problem(place, seen, ", ".join(known), advice))
-            continue
-        settings = {key: value for key, value in item.items() if key not in _EXPORT_KEYS}
-        config, found = validate(stage.config, settings, source, path)
-        problems += found
-        fitted = _fitted(stage, config)
-        steps.append(Resolved(offset + index, path, stage.name, fitted, config))
-    return steps, problems
+def source_cap(stage: Stage[Any]) -> str | None:
+    """The setting by which a source says how many rows it makes at most."""
+    return next((name for name in _CAPS if name in stage.config.model_fields), None)
 
 
 def apply_limit(source: RecipeSource, catalog: Catalog) -> RecipeSource:
@@ -123,7 +103,7 @@ def apply_limit(source: RecipeSource, catalog: Catalog) -> RecipeSource:
     stage = catalog.steps.get(str(head.get("stage"))) if isinstance(head, dict) else None
     if source.limit is None or stage is None or stage.effect != "source":
         return source
-    cap = next((name for name in _CAPS if name in stage.config.model_fields), None)
+    cap = source_cap(stage)
     if cap is None:
         seen = f"stage `{stage.name}` has no setting to limit its rows by"
         problem = Problem("stages[0]", seen, f"a field {' or '.join(_CAPS)}", file="--limit")

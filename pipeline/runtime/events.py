@@ -7,7 +7,8 @@ fields:
     step_opened   step, parts, parts_done, reused
     part_done     step, part, rows_in, rows_out, lost, failed, rejects, requests, tokens, seconds
     part_lost     step, part, cause, again (false: the part is set aside)
-    step_closed   step, the sums over its parts, wall_s
+    step_closed   step, key, the sums over its parts, wall_s; rows_worked: rows in of the parts made
+                  in this run; loading_s: of wall_s, until its model was open
     workers       live, dashboard
     warning       message
     progress      every two seconds: workers, tokens_per_s, and of each step in hand: step, parts,
@@ -15,8 +16,8 @@ fields:
                   tokens_per_s, left_s
     run_ended     exit_code, error, seconds, repeated_tokens, summary (as of `run --json`, or null)
 
-`<out>/history.jsonl` keeps run_started, part_lost, warning and run_ended (without its summary) of
-all runs in a folder.
+`<out>/history.jsonl` keeps run_started, part_lost, step_closed, warning and run_ended (without its
+summary) of all runs in a folder.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from pipeline.runtime.listener import Listener
 from pipeline.runtime.reports import PartReport, StepReport
 from pipeline.runtime.tally import StepTally, Tally
 
-_KEPT = ("run_started", "part_lost", "warning", "run_ended")
+_KEPT = ("run_started", "part_lost", "step_closed", "warning", "run_ended")
 _PROGRESS_EVERY_S = 2.0
 
 
@@ -110,8 +111,16 @@ class Events(Listener):
 
     def closed(self, step: KeyedStep, report: StepReport) -> None:
         """See `Listener`."""
-        wall_s = self._tally.step(step.step.name).wall_s(self._tally.clock())
-        self._emit("step_closed", step=step.step.name, **asdict(report), wall_s=round(wall_s, 3))
+        tally = self._tally.step(step.step.name)
+        self._emit(
+            "step_closed",
+            step=step.step.name,
+            key=step.key,
+            **asdict(report),
+            wall_s=round(tally.wall_s(self._tally.clock()), 3),
+            rows_worked=tally.rows_in,
+            loading_s=round(tally.loading_s, 3),
+        )
 
     def part_lost(self, step: KeyedStep, part: int, cause: str, again: bool) -> None:
         """See `Listener`."""

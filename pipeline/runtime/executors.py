@@ -78,9 +78,12 @@ class InlineExecutor:
             return None
         task = self._tasks.popleft()
         try:
-            return Outcome(task, value=perform(task, self._tell))
+            return Outcome(task, value=self._perform(task))
         except Exception as error:  # the loop decides what an error means, wherever tasks run
             return Outcome(task, error=error)
+
+    def _perform(self, task: PartTask) -> Any:
+        return perform(task, self._tell)
 
     def workers(self) -> dict[str, int]:
         """Count this process, which takes tasks of any group."""

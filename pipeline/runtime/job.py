@@ -6,12 +6,13 @@ import errno
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from pipeline.dataset.place import check_place
-from pipeline.dataset.read import DatasetFolder
+from pipeline.dataset.read import MANIFEST, DatasetFolder
 from pipeline.dataset.swap import restore
 from pipeline.dataset.write import Release
 from pipeline.engines.base import ModelSpec
@@ -30,12 +31,13 @@ from pipeline.runtime.model_pool import Tell
 from pipeline.runtime.partfile import FORMAT
 from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.publish import dataset_notes, publish_dataset
+from pipeline.runtime.publish import dataset_notes, publish_dataset, publish_views
 from pipeline.runtime.run import Runner, describe
 from pipeline.runtime.shapes import shapes_of
 from pipeline.runtime.summary import StepLine, Summary
 from pipeline.runtime.survey import survey_fleet
 from schemas.errors import InputError, Interrupted
+from schemas.layouts import SIGNATURES
 
 Resume = Literal["always", "if_possible", "never"]
 
@@ -63,9 +65,13 @@ def run_job(
         last: the release to which this run adds.
         number: of the release that it makes; None if it makes none.
 
+    Returns:
+        What it came to; without datasets if it has no row to add to the last release.
+
     Raises:
         InputError: the folder, a file or a model cannot be used, or the disk is full.
-        GateFailed, ExportRefused: the rows are not good enough; no dataset was written.
+        GateFailed, ExportRefused: the rows are not good enough; no dataset was written, or not
+            the view of it that a row does not fit.
         TooManyLosses: more was lost than the recipe allows.
         Interrupted: stopped by the user; resumable.
     """
@@ -77,16 +83,34 @@ def run_job(
     work = work_folder(plan, out)
     steps = key_steps(plan, specs, work)
     with _disk_errors(out), output_folder(out), own_work(work, out):
+        if number is None:
+            _refuse_release(out)
         _prepare(steps, out, resume, overwrite)
         _record_run(plan, steps, out)
         _work(plan, specs, steps, work, progress)
-        figures = collect_figures(steps)
-        check_gates(plan.recipe.gates, figures)
-        release = Release(plan.recipe.splits, figures, last, number)
-        rows = publish_dataset(plan, steps, out, release)
-        notes = dataset_notes(out)
-    seconds = time.monotonic() - started
-    return Summary(plan.recipe.name, _lines(steps, progress), seconds, out, rows, notes=notes)
+        done = Summary(plan.recipe.name, _lines(steps, progress), 0.0, out, {})
+        if last is None or _adds_rows(steps):
+            done = _publish(plan, steps, done, progress, last, number)
+    return replace(done, seconds=time.monotonic() - started)
+
+
+def _publish(
+    plan: Plan,
+    steps: list[KeyedStep],
+    done: Summary,
+    progress: Progress,
+    last: DatasetFolder | None,
+    number: int | None,
+) -> Summary:
+    """Hold the rows to the recipe's gates and write the dataset; the summary with all that."""
+    measured = collect_figures(plan, steps, done.out, last)
+    for note in check_gates(plan.recipe.gates, measured, last.figures if last else None):
+        progress.say(note)
+    release = Release(plan.recipe.splits, measured.values, last, number)
+    rows = publish_dataset(plan, steps, done.out, release)
+    views = publish_views(plan, done.out)
+    notes = dataset_notes(done.out)
+    return replace(done, datasets=rows, views=views, notes=notes, figures=measured.values)
 
 
 @contextmanager
@@ -130,6 +154,23 @@ def _refuse_newer(out: Path) -> None:
             f"{out} was written by a newer prefmill (work format {found}; this one reads up to "
             f"{FORMAT}). Use that version, or choose another --out."
         )
+
+
+def _refuse_release(out: Path) -> None:
+    """A single run would take the place of all that the releases gathered."""
+    found = (read_json(out / "dataset" / MANIFEST) or {}).get("release")
+    if found is not None:
+        raise InputError(
+            f"{out}/dataset is release {found} of a dataset that grows, which `run` would replace "
+            f"with the rows of one run. Add to it with `prefmill refresh RECIPE --into {out}`, or "
+            "choose another --out."
+        )
+
+
+def _adds_rows(steps: Iterable[KeyedStep]) -> bool:
+    """Whether there is anything to publish; signatures alone are no data."""
+    exports = (step for step in steps if step.is_export and step.config_name != SIGNATURES)
+    return any((report := step.folder.report()) and report.rows_out for step in exports)
 
 
 def _record_run(plan: Plan, steps: Iterable[KeyedStep], out: Path) -> None:

@@ -81,15 +81,24 @@ def work_folder(plan: Plan, out: Path) -> Folder:
     return open_folder(plan.recipe.placement.work or str(out.absolute() / "work"))
 
 
-def key_steps(plan: Plan, specs: dict[str, ModelSpec], work: Folder) -> list[KeyedStep]:
-    """Identify every step and export of a plan; sources' input files are hashed for it."""
+def key_steps(
+    plan: Plan, specs: dict[str, ModelSpec], work: Folder, *, hash_inputs: bool = True
+) -> list[KeyedStep]:
+    """Identify every step and export of a plan.
+
+    Args:
+        hash_inputs: the content of input files is part of the keys; false for work that is thrown
+            away, as large files take minutes.
+    """
     keyed: list[KeyedStep] = []
     for step in plan.steps:
         parent = keyed[-1] if keyed else None
-        keyed.append(_keyed(plan, specs, work, step, parent, len(keyed)))
-    last = keyed[-1]
+        keyed.append(_keyed(plan, specs, work, step, parent, len(keyed), False, hash_inputs))
+    by_name: dict[str | None, KeyedStep] = {one.step.name: one for one in keyed}
+    by_name[None] = keyed[-1]
     for step in plan.exports:
-        keyed.append(_keyed(plan, specs, work, step, last, len(keyed), is_export=True))
+        parent = by_name[step.after]
+        keyed.append(_keyed(plan, specs, work, step, parent, len(keyed), True, hash_inputs))
     return keyed
 
 
@@ -100,7 +109,8 @@ def _keyed(
     step: Step,
     parent: KeyedStep | None,
     number: int,
-    is_export: bool = False,
+    is_export: bool,
+    hash_inputs: bool,
 ) -> KeyedStep:
     used = {need.role: specs[need.role] for need in step.needs}
     feed = step.stage.feed(step.config) if step.stage.feed else None
@@ -109,7 +119,7 @@ def _keyed(
         step,
         model_fingerprints={role: spec.fingerprint for role, spec in used.items()},
         prompt_hashes={name: prompt_hash(name) for name in step.stage.prompts(step.config)},
-        input_digests=dict(_input_digests(feed, given, plan.base)),
+        input_digests=dict(_input_digests(feed, given, plan.base)) if hash_inputs else {},
         upstream=parent.key if parent else None,
         recipe_seed=plan.recipe.seed,
     )

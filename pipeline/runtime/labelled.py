@@ -12,7 +12,7 @@ from pipeline.recipe.catalog import find_stage
 from pipeline.runtime.status import StepStatus, damaged, read_status
 from schemas.columns import CHOSEN, JUDGEMENTS, PREFERENCES, REJECTED, RESPONSES, SCORES
 from schemas.errors import InputError
-from schemas.stage import no_needs
+from schemas.stage import Stage, no_needs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +57,7 @@ def read_labelled_work(out: Path) -> LabelledWork:
     stages = {entry["name"] or entry["stage"]: entry["stage"] for entry in recipe["stages"]}
     steps = [step for step in status.steps if step.name in stages]
     labellers = {step.name for step in steps if _labels(stages[step.name])}
-    columns = {step.name: _columns(step) for step in steps}
+    columns = {step.name: columns_of(step) for step in steps}
     labels = {SCORES.name, JUDGEMENTS.name}
     return LabelledWork(
         status.name,
@@ -72,9 +72,24 @@ def rows_of(step: StepStatus | None, columns: Sequence[str]) -> Iterator[Row]:
     """The rows of a step's committed parts, as far as it has these columns."""
     if step is None:
         return
-    for part in _parts(step):
-        table = _rows(step, part)
+    for table in tables_of(step):
         yield from table.select([n for n in columns if n in table.column_names]).to_pylist()
+
+
+def tables_of(step: StepStatus) -> Iterator[pa.Table]:
+    """The rows of a step's committed parts, part by part.
+
+    Raises:
+        InputError: a part is damaged, or not there though the step says so.
+    """
+    return (_rows(step, part) for part in _parts(step))
+
+
+def columns_of(step: StepStatus) -> set[str]:
+    """Names of the columns that a step's rows have; none if no part of it is committed."""
+    for table in tables_of(step):
+        return set(table.column_names)
+    return set()
 
 
 def _parts(step: StepStatus) -> Sequence[int]:
@@ -93,12 +108,6 @@ def _rows(step: StepStatus, part: int) -> pa.Table:
         ) from None
 
 
-def _columns(step: StepStatus) -> set[str]:
-    for part in _parts(step):
-        return set(_rows(step, part).column_names)
-    return set()
-
-
 def _last(steps: Iterator[StepStatus]) -> StepStatus | None:
     return next(reversed(list(steps)), None)
 
@@ -109,7 +118,12 @@ def _labels(stage: str) -> bool:
         found = find_stage(stage)
     except InputError:
         return False
-    return bool({SCORES, JUDGEMENTS} & {*found.writes, *found.extends})
+    return is_labeller(found)
+
+
+def is_labeller(stage: Stage[Any]) -> bool:
+    """Whether a stage writes labels."""
+    return bool({SCORES, JUDGEMENTS} & {*stage.writes, *stage.extends})
 
 
 def _combines(stage: str) -> bool:

@@ -17,7 +17,12 @@ _OURS = (
     ".dataset.new",
     ".dataset.old",
     "run.json",
+    "figures.json",
     "history.jsonl",
+    "releases",
+    "releases.json",
+    "report.html",
+    "audit.html",
     ".prefmill.lock",
 )
 """What an output folder may already hold; anything else means that it is not ours."""

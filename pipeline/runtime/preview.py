@@ -1,61 +1,227 @@
-"""A few rows all the way through, step by step, without writing a dataset."""
+"""A few rows followed through every step of a plan, without writing a dataset."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.folders import LocalFolder
 from pipeline.recipe.plan import Plan
-from pipeline.runtime.executors import InlineExecutor
-from pipeline.runtime.keyed import key_steps, resolve_models
-from pipeline.runtime.progress import Progress
-from pipeline.runtime.run import Runner
-from pipeline.runtime.shapes import plain_shape
+from pipeline.runtime.keyed import KeyedStep
+from pipeline.runtime.listener import Listener
+from pipeline.runtime.trial import rows_there, run_trial
+from schemas.columns import LINEAGE, ROW_ID
+from schemas.errors import PrefmillError
 
-_HIDDEN = ("row_id", "lineage")
+Row = dict[str, Any]
+
+_IDENTITY = (ROW_ID.name, LINEAGE.name)
 
 
-def preview_rows(plan: Plan, folder: Path, progress: Progress) -> list[dict[str, Any]]:
-    """Run the plan in `folder` and return, per step, its rows and its rejects.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a step made of one row, or the row that it made.
 
-    A source that was cut short by `--limit` may leave nothing to export; that is shown, not an
-    error.
+    Attributes:
+        added: columns that were not there before.
+        changed: columns with another value now, and what they were.
+        dropped: columns that are gone.
     """
-    steps = key_steps(plan, resolve_models(plan), LocalFolder(folder))
-    working = [step for step in steps if not step.is_export]
-    shapes = [plain_shape(step) for step in working]
-    Runner(plan, working, shapes, InlineExecutor, progress, lambda: False).run()
-    shown = []
-    for step in working:
-        rows = [row for table in step.folder.tables() for row in table.to_pylist()]
+
+    added: Row
+    changed: dict[str, tuple[Any, Any]]
+    dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One step on a row's way.
+
+    Attributes:
+        rows: what is left of the source row after the step, and how each came to be.
+        rejects: what the step turned away of it: `code`, `message`, `raw`, and `response_id` if
+            that was one answer.
+    """
+
+    step: str
+    stage: str
+    is_export: bool
+    rows: list[Change] = field(default_factory=list)
+    rejects: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A source row and all that came of it.
+
+    Attributes:
+        lost_at: the step after which nothing of it was left; None if it was exported, or if the
+            steps ended before it did.
+    """
+
+    row_id: str
+    stops: list[Stop]
+    lost_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepSum:
+    """A step in numbers."""
+
+    step: str
+    stage: str
+    rows_in: int
+    rows_out: int
+    rejects: Mapping[str, int]
+    figures: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What became of a few rows.
+
+    Attributes:
+        error: what ended it early; the steps before are shown.
+        waiting: the steps that it did not come to.
+    """
+
+    name: str
+    journeys: list[Journey]
+    steps: list[StepSum]
+    error: PrefmillError | None
+    waiting: tuple[str, ...]
+
+
+def preview_rows(plan: Plan, folder: Path, listener: Listener) -> Preview:
+    """Run the plan in `folder` and follow each row of its source.
+
+    Raises:
+        InputError: a model does not exist.
+        EngineUnavailable: no engine here can run a model.
+    """
+    trial = run_trial(plan, folder, listener)
+    done = [step for step in trial.steps if step.folder.report() is not None]
+    waiting = tuple(step.step.name for step in trial.steps if step not in done)
+    sums = [_sum(step) for step in done]
+    return Preview(plan.recipe.name, _follow(done), sums, trial.error, waiting)
+
+
+def _sum(step: KeyedStep) -> StepSum:
+    report = step.folder.report()
+    assert report is not None, "only complete steps are added up"
+    rejects = dict(sorted(report.rejects.items(), key=lambda item: -item[1]))
+    return StepSum(
+        step.step.name,
+        step.step.stage.name,
+        report.rows_in,
+        report.rows_out,
+        rejects,
+        step.folder.figures(),
+    )
+
+
+def _follow(steps: list[KeyedStep]) -> list[Journey]:
+    """By source row, in the order of the source, what each step made of it."""
+    tables = {step.number: _rows(step) for step in steps}
+    roots: dict[str, str] = {}
+    stops: dict[str, list[Stop]] = {}
+    for step in steps:
+        before = {} if step.parent is None else tables[step.parent]
         rejects = [row for table in step.folder.rejects() for row in table.to_pylist()]
-        new = {column.name for column in (*step.step.stage.writes, *step.step.stage.extends)}
-        visible = [{k: v for k, v in row.items() if k in new and k not in _HIDDEN} for row in rows]
-        shown.append({"step": step.step.name, "rows": visible, "rejects": rejects})
-    return shown
+        here: dict[str, Stop] = {}
+
+        def stop_of(row_id: str, step: KeyedStep = step, here: dict[str, Stop] = here) -> Stop:
+            stage = step.step.stage.name
+            return here.setdefault(
+                roots.setdefault(row_id, row_id), Stop(step.step.name, stage, step.is_export)
+            )
+
+        for reject in rejects:
+            stop_of(reject["row_id"]).rejects.append(reject)
+        for row_id, row in tables[step.number].items():
+            parent = row_id if row_id in before else _parent(row)
+            roots.setdefault(row_id, roots.get(parent, row_id))
+            stop_of(row_id).rows.append(_change(before.get(parent, {}), row))
+        for root, stop in here.items():
+            stops.setdefault(root, []).append(stop)
+    return [Journey(root, each, _lost_at(each)) for root, each in stops.items()]
 
 
-def preview_text(shown: list[dict[str, Any]]) -> str:
-    """What each step added, readable."""
-    lines: list[str] = []
-    for step in shown:
-        lines.append(f"== {step['step']}: {len(step['rows'])} rows, {len(step['rejects'])} rejects")
-        for number, row in enumerate(step["rows"], 1):
-            lines.append(f"-- row {number}")
-            lines += [f"   {name}: {_shown(value)}" for name, value in row.items()]
-        lines += [f"   rejected: {r['code']}: {r['message']}" for r in step["rejects"]]
-    return "\n".join(lines)
+def _rows(step: KeyedStep) -> dict[str, Row]:
+    table = rows_there(step)
+    return {} if table is None else {row[ROW_ID.name]: row for row in table.to_pylist()}
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "".join(f"\n     - {_brief(entry)}" for entry in value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _parent(row: Row) -> str:
+    lineage = row.get(LINEAGE.name) or ()
+    return str(lineage[-1][ROW_ID.name]) if lineage else str(row[ROW_ID.name])
 
 
-def _brief(entry: dict[str, Any]) -> str:
-    """An entry of a list column, without ids."""
-    kept = {name: value for name, value in entry.items() if not name.endswith("_id")}
-    return ", ".join(f"{name}: {value}" for name, value in kept.items() if value is not None)
+def _change(before: Row, after: Row) -> Change:
+    shown = {name: value for name, value in after.items() if name not in _IDENTITY}
+    return Change(
+        {name: value for name, value in shown.items() if name not in before},
+        {
+            name: (before[name], value)
+            for name, value in shown.items()
+            if name in before and before[name] != value
+        },
+        tuple(name for name in before if name not in after and name not in _IDENTITY),
+    )
+
+
+def _lost_at(stops: list[Stop]) -> str | None:
+    return stops[-1].step if not stops[-1].rows else None
+
+
+def preview_json(found: Preview) -> dict[str, Any]:
+    """For `--json`.
+
+    `journeys`: of each source row `row_id`, `lost_at`, and by step what is left of it (`rows`, each
+    with `added`, `changed` as {before, after}, `dropped`) and its `rejects`. `steps`: rows in and
+    out, rejects by reason, figures. `error`: what ended it early, with the steps not reached.
+    """
+    return {
+        "name": found.name,
+        "journeys": [
+            {
+                "row_id": journey.row_id,
+                "lost_at": journey.lost_at,
+                "steps": [_stop_json(stop) for stop in journey.stops],
+            }
+            for journey in found.journeys
+        ],
+        "steps": [
+            {
+                "step": each.step,
+                "stage": each.stage,
+                "rows_in": each.rows_in,
+                "rows_out": each.rows_out,
+                "rejects": dict(each.rejects),
+                "figures": dict(each.figures),
+            }
+            for each in found.steps
+        ],
+        "error": None if found.error is None else str(found.error),
+        "not_reached": list(found.waiting),
+    }
+
+
+def _stop_json(stop: Stop) -> dict[str, Any]:
+    return {
+        "step": stop.step,
+        "stage": stop.stage,
+        "rows": [
+            {
+                "added": row.added,
+                "changed": {
+                    name: {"before": before, "after": after}
+                    for name, (before, after) in row.changed.items()
+                },
+                "dropped": list(row.dropped),
+            }
+            for row in stop.rows
+        ],
+        "rejects": stop.rejects,
+    }

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.dataset.balance import refuse_one_class
 from pipeline.dataset.card_merge import card_notes
 from pipeline.dataset.facts import ModelFacts, RunFacts, StepFacts
+from pipeline.dataset.layouts.choose import Wish
+from pipeline.dataset.layouts.table import LAYOUTS
+from pipeline.dataset.layouts.write import usual_folder, write_export
 from pipeline.dataset.place import read_card
 from pipeline.dataset.read import CARD, open_dataset
 from pipeline.dataset.write import ConfigRows, Release, is_current, write_dataset
@@ -27,6 +31,7 @@ def publish_dataset(
 
     Raises:
         InputError: something else stands in its place.
+        ExportRefused: answers marked one by one that are all desirable, or none.
     """
     exports = {step.config_name: step for step in steps if step.is_export}
     facts = _facts(plan, steps, {name: step.key for name, step in exports.items()})
@@ -35,6 +40,8 @@ def publish_dataset(
             name: ConfigRows(step.step.stage.writes, step.folder.tables)
             for name, step in exports.items()
         }
+        for name, rows in configs.items():
+            refuse_one_class(name, rows, release.last)
         write_dataset(out, configs, facts, release)
     dataset = open_dataset(out)
     return {name: sum(dataset.splits(name).values()) for name in dataset.configs}
@@ -44,6 +51,22 @@ def dataset_notes(out: Path) -> tuple[str, ...]:
     """What a person should know of the dataset's card, in sentences."""
     card = open_dataset(out).path / CARD
     return tuple(card_notes(read_card(card), str(card)))
+
+
+def publish_views(plan: Plan, out: Path) -> tuple[Path, ...]:
+    """Write the views that the recipe asks for beside the dataset; returns their folders.
+
+    Raises:
+        ExportRefused: a row breaks a rule of a layout; the dataset itself stays.
+        InputError: something else stands in their place, or the disk is full.
+    """
+    dataset = open_dataset(out)
+    folders = []
+    for name in dict.fromkeys(layout for _, layout in plan.views):
+        wishes = [Wish(config) for config, layout in plan.views if layout == name]
+        folders.append(usual_folder(dataset, LAYOUTS[name]))
+        write_export(dataset, LAYOUTS[name], wishes, folders[-1])
+    return tuple(folders)
 
 
 def _report(step: KeyedStep) -> StepFacts:

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from pipeline.runtime.command import resume_command
 from pipeline.runtime.history import RunHistory, read_history
 from pipeline.runtime.in_flight import in_flight_path, kept
 from pipeline.runtime.listener import place_of
+from pipeline.runtime.measured import kept_figures
 from pipeline.runtime.reports import PartReport, StepReport
 from pipeline.runtime.store import StepFolder
 from schemas.errors import InputError
@@ -55,6 +56,7 @@ class RunStatus:
         latest: what the history keeps of the run; None if there is none.
         runs: how many runs the history knows.
         repeated_tokens: about how many were sampled for parts that were then lost.
+        figures: what was measured once every step was complete, by name; empty before.
     """
 
     name: str
@@ -64,6 +66,7 @@ class RunStatus:
     runs: int
     steps: list[StepStatus]
     repeated_tokens: int
+    figures: dict[str, float] = field(default_factory=dict)
 
     @property
     def goes_on(self) -> bool:
@@ -107,7 +110,8 @@ def read_status(out: Path) -> RunStatus:
     latest = runs[-1] if runs else None
     state = _state(holder, latest)
     tokens = _repeated_tokens(out, state, latest, steps)
-    return RunStatus(run["name"], state, holder, latest, len(runs), steps, tokens)
+    figures = kept_figures(out)
+    return RunStatus(run["name"], state, holder, latest, len(runs), steps, tokens, figures)
 
 
 def _holder(out: Path) -> str | None:

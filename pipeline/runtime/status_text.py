@@ -34,6 +34,7 @@ def status_json(status: RunStatus) -> dict[str, Any]:
         "parts_lost": lost,
         "repeated_tokens": status.repeated_tokens,
         "resume": status.resume,
+        "figures": status.figures,
         "steps": [_step_json(step) for step in status.steps],
     }
 

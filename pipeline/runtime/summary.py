@@ -64,6 +64,10 @@ class Summary:
     """Sampled for parts that were then lost, so sampled again; about, if a run was killed."""
     notes: tuple[str, ...] = ()
     """What a person should know of the dataset."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What was measured, by name; see `schemas.figures`."""
+    views: tuple[Path, ...] = ()
+    """Folders of the dataset in consumers' layouts."""
 
     def with_pace(self, tally: Tally, repeated_tokens: int) -> Summary:
         """The same with what was seen while the run went."""
@@ -84,6 +88,8 @@ class Summary:
             "out": str(self.out),
             "dataset": str(self.out / "dataset") if self.datasets else None,
             "rows": self.datasets,
+            "figures": dict(self.figures),
+            "exports": [str(folder) for folder in self.views],
             "repeated_tokens": self.repeated_tokens,
             "notes": list(self.notes),
             "steps": [line.as_json() for line in self.steps],
@@ -114,6 +120,10 @@ class Summary:
         ]
         if self.datasets:
             lines += [f"  {self.out / 'dataset' / 'README.md'}  dataset card"]
+        lines += [
+            f"  {view}  `prefmill export {self.out} --layout {view.name}` says how to train on it"
+            for view in self.views
+        ]
         if any(line.report.rejects for line in self.steps):
             lines += [f"Rejects: prefmill status {self.out} --rejects"]
         return "\n".join([*lines, *self.notes])

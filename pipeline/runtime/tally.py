@@ -30,6 +30,7 @@ class StepTally:
         told_requests, told_tokens: served and sampled as workers tell it; never goes down.
         kept_tokens: tokens sampled for the parts that were committed.
         doing: what a worker said it is doing, e.g. loading a model.
+        loading_s: from when a worker first said that it loads a model to the first request.
         started, ended: when work on it began and when it was complete, by the tally's clock.
     """
 
@@ -49,8 +50,10 @@ class StepTally:
     told_tokens: int = 0
     kept_tokens: int = 0
     doing: str = ""
+    loading_s: float = 0.0
     started: float | None = None
     ended: float | None = None
+    _loading_since: float | None = None
     _serving_since: float | None = None
     _begun: int = 0
     # By part that is in hand: requests expected and served, taken back if it is lost.
@@ -67,9 +70,12 @@ class StepTally:
             self.started = now
         if "loading" in message:
             self.doing = f"loading {message['loading']}"
+            self._loading_since = self._loading_since or now
         if "expect" in message:
             self.doing = ""
-            self._serving_since = self._serving_since or now
+            if self._serving_since is None:
+                self._serving_since = now
+                self.loading_s = now - (self._loading_since or now)
         if part not in self._in_hand:
             self._begun += 1
         expected, served = self._in_hand.get(part, (0, 0))

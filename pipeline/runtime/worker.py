@@ -43,8 +43,8 @@ def _stage(task: PartTask) -> Stage[Any]:
     return _record(task.stage).fit(task.config)
 
 
-def perform(task: PartTask, tell: Tell) -> Any:
-    """Do one task.
+def perform(task: PartTask, tell: Tell, pool: ModelPool = POOL) -> Any:
+    """Do one task, asking the models of `pool`.
 
     Returns a PartReport; for phase `sketch` nothing, for `decide` the Verdict, for `pack` the
     lengths of the parts.
@@ -52,7 +52,7 @@ def perform(task: PartTask, tell: Tell) -> Any:
     stage = _stage(task)
     match task.phase:
         case "run":
-            return _run(task, stage, tell)
+            return _run(task, stage, tell, pool)
         case "sketch":
             return _guarded(task, stage, lambda: deciding.sketch(task, stage))
         case "decide":
@@ -88,16 +88,19 @@ def _first_pass(task: PartTask, stage: Stage[Any]) -> StepFolder:
     return task.folder.drafts() if stage.dataset_pass else task.folder
 
 
-def _run(task: PartTask, stage: Stage[Any], tell: Tell) -> PartReport:
+def _run(task: PartTask, stage: Stage[Any], tell: Tell, pool: ModelPool) -> PartReport:
     started = time.perf_counter()
     incoming = _incoming(task)
     meter = Meter(lambda message: tell({"task": task.id, **message}))
     names = tuple(sorted(stage.given(task.config)))
     around = StepSurroundings(task.step, task.recipe_seed, task.folder, names)
-    context = RunContext(around, task.specs, POOL, meter)
+    context = RunContext(around, task.specs, pool, meter)
     run, batch = stage.run, Batch(project(incoming, stage))
     assert run is not None, "a stage without it has no such phase"
-    outgoing = _guarded(task, stage, lambda: run(batch, task.config, context))
+    if incoming.num_rows:
+        outgoing = _guarded(task, stage, lambda: run(batch, task.config, context))
+    else:  # as after a step that dropped them all: no model need be loaded for it
+        outgoing = Batch(empty_output(stage))
     table = settle(incoming, outgoing, stage)
     report = _report(task, incoming, Batch(table, outgoing.rejects), started, meter.usage)
     return _first_pass(task, stage).commit(report, table, reject_table(outgoing.rejects))

@@ -86,7 +86,7 @@ def test_imports_are_absolute_and_point_one_way(path: Path) -> None:
 ROOMS = {
     "files": set(),
     "folders": {"files"},
-    "recipe": set(),
+    "recipe": {"dataset"},
     "inputs": {"files"},
     "engines": {"files"},
     "dataset": {"files"},
@@ -95,11 +95,14 @@ ROOMS = {
     "compare": {"files", "dataset"},
     "runtime": {"files", "folders", "recipe", "inputs", "engines", "dataset", "audit"},
     "browse": {"files", "dataset"},
+    "estimate": {"files", "folders", "recipe", "inputs", "engines", "runtime"},
     "report": {"files", "dataset", "audit", "compare", "runtime", "browse"},
     "release": {"files", "folders", "recipe", "dataset", "hub", "compare", "runtime", "report"},
     "cli": {
         "recipe",
         "runtime",
+        "engines",
+        "estimate",
         "audit",
         "files",
         "dataset",

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.cli.stages import stage_table
+from pipeline.dataset.layouts.table import LAYOUTS
 from pipeline.recipe.catalog import load_catalog
 from pipeline.runtime.contract import project, settle
 from schemas.batch import make_batch
@@ -59,13 +60,28 @@ def test_every_verb_is_in_the_table() -> None:
         "run",
         "status",
         "audit",
+        "export",
         "push",
+        "report",
+        "diff",
+        "view",
+        "refresh",
         "stages",
         "schema",
     }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def test_every_layout_is_in_the_table() -> None:
+    shown = between("| `--layout` |", "Rows are messages;")
+    rows = [line.split(" | ") for line in shown.splitlines() if line.startswith("| `")]
+    assert [row[0].strip("| `") for row in rows] == list(LAYOUTS)
+    of_kind = {"pairs": "dpo", "labelled answers": "kto", "rankings": "ranking", "answers": "sft"}
+    for name, row in zip(LAYOUTS, rows, strict=True):
+        for kind, config in of_kind.items():
+            assert (f"`{config}`" in row[2]) == (kind in LAYOUTS[name].kinds)
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith("view")])
 def test_every_command_runs(
     command: str,
     tmp_path: Path,
@@ -75,9 +91,10 @@ def test_every_command_runs(
     monkeypatch.chdir(tmp_path)
     out = str(tmp_path / "out")
     recipe = str(ROOT / "configs/scripted.yaml")
-    if command.startswith(("status", "audit", "push")):
+    if command.startswith(("status", "audit", "export", "push", "report", "diff")):
         assert main(["run", recipe, "--out", out, "--set", "card.license=cc0-1.0"]) == 0
-    places = {"RECIPE": recipe, "DIR": out, "[NAME]": "magpie", "PLACE": f"{tmp_path}/published"}
+    places = {"RECIPE": recipe, "[NAME]": "magpie", "PLACE": str(tmp_path / "published")}
+    places |= dict.fromkeys(("DIR", "OLD", "NEW"), out)
     assert main([places.get(word, word) for word in command.split()]) == 0, capsys.readouterr().err
 
 

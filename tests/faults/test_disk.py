@@ -78,6 +78,24 @@ def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes_to_go_on(
     assert finish(recipe, out, "--set", option) == expected
 
 
+def test_a_full_disk_during_an_export(recipe: Path, tmp_path: Path, small_disk: Path) -> None:
+    out, place = tmp_path / "out", small_disk / "export"
+    finish(recipe, out)
+    command = [sys.executable, "-m", "pipeline.cli.main", "export", str(out), "--out", str(place)]
+    small = subprocess.run([*command, "--layout", "openrlhf"], check=True, capture_output=True)
+    assert small.returncode == 0
+    before = {path: path.read_bytes() for path in place.rglob("*.jsonl")}
+    (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    done = subprocess.run(
+        [*command, "--layout", "ms_swift"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "No space left on device. Nothing half-written is kept" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in small_disk.iterdir()} == {"export", "filler"}
+    assert before == {path: path.read_bytes() for path in place.rglob("*.jsonl")}
+
+
 def test_a_disk_that_fills_up_with_the_dataset_leaves_the_one_before(
     recipe: Path, tmp_path: Path, small_disk: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.cli import check, init
 from pipeline.cli.main import main
 from pipeline.cli.verbs import build_parser
 from pipeline.recipe import compile as compiler
+from pipeline.recipe.catalog import load_catalog
 from tests.pipeline.fakes import CATALOG, GOOD, write
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +83,10 @@ def test_what_run_preview_and_status_are_given() -> None:
     parse = build_parser().parse_args
     run = parse(["run", "r.yaml", "--set", "a=1", "--set", "b=2", "--limit", "8"])
     assert (run.set, run.limit, run.out, run.resume) == (["a=1", "b=2"], 8, None, "if_possible")
-    assert parse(["preview", "r.yaml"]).rows == 3
+    assert parse(["preview", "r.yaml"]).rows == 5
+    plan = parse(["plan", "r.yaml"])
+    assert plan.probe is None and parse(["plan", "r.yaml", "--probe"]).probe == 8
+    assert parse(["plan", "r.yaml", "--probe", "3"]).probe == 3
     status = parse(["status", "d", "--rejects", "--stage", "s", "--reason", "r"])
     assert (status.dir, status.rejects, status.stage, status.reason) == ("d", True, "s", "r")
 
@@ -251,7 +256,41 @@ def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_init_knows_its_templates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", str(tmp_path), "--template", "quikstart"]) == 2
     err = capsys.readouterr().err
-    assert "known: quickstart, scripted" in err and "did you mean `quickstart`?" in err
+    assert "known: answers, constraints" in err and "did you mean `quickstart`?" in err
+
+
+def test_init_lists_its_templates(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--list"]) == 0
+    listed = capsys.readouterr().out
+    assert "scripted          The whole pipeline in seconds, with a script in place" in listed
+    assert all(f"\n{path.stem} " in listed for path in (ROOT / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "configs").glob("*.yaml")))
+def test_each_template_stands_alone(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compiler, "load_catalog", load_catalog)
+    assert main(["init", str(tmp_path), "--template", name]) == 0
+    recipe = tmp_path / f"{name}.yaml"
+    text = recipe.read_text(encoding="utf-8")
+    assert text.startswith("# yaml-language-server: $schema=recipe.schema.json\n")
+    assert "configs/" not in text and f"prefmill run {name}.yaml" in text
+    assert main(["check", str(recipe)]) == 0
+    capsys.readouterr()
+    named = set(re.findall(r"[\w-]+/[\w-]+\.(?:jsonl|yaml)", text))
+    assert {value for value in named if not (tmp_path / value).is_file()} == set()
+
+
+def test_init_keeps_data_that_was_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path), "--template", "selfie"]) == 0
+    assert main(["init", str(tmp_path), "--template", "kto"]) == 0, "it reads the same file"
+    (tmp_path / "data" / "prompts.jsonl").write_text("mine")
+    assert main(["init", str(tmp_path), "--template", "spa"]) == 2
+    assert "prompts.jsonl is there already" in capsys.readouterr().err
+    assert not (tmp_path / "spa.yaml").exists(), "nothing is half-written"
 
 
 def test_init_finds_installed_templates(

@@ -276,8 +276,9 @@ def test_preview_shows_rows_step_by_step_and_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     assert main(["preview", str(SCRIPTED), "-n", "2"]) == 0
     shown = capsys.readouterr().out
-    assert "== magpie: 2 rows" in shown
-    assert "== pair:" in shown
+    assert "row 1 of 2 ─" in shown and "row 2 of 2 ─" in shown
+    assert "  magpie\n    messages      user: " in shown
+    assert "  export_kto  2 rows of it\n" in shown
     assert list(tmp_path.iterdir()) == []
 
 

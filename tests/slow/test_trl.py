@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.dataset.balance import refuse_one_class
+from pipeline.dataset.write import ConfigRows
 from schemas.batch import Batch
 from schemas.errors import ExportRefused
 from schemas.stage import Stage
@@ -115,6 +117,6 @@ def test_one_class_is_refused() -> None:
     """TRL's KTO trains on true labels alone, and its loss stays 0.5."""
     stage = export_kto.STAGE
     rows = exported(stage, batch_for(stage, [pair_row("r", "Good.", "Bad.")])).table
-    only_true = Batch(rows.filter(rows.column("label")))
+    only_true = rows.filter(rows.column("label"))
     with pytest.raises(ExportRefused, match="1 desirable and 0 undesirable"):
-        run_pass(stage, export_kto.Config(), [only_true.table])
+        refuse_one_class("kto", ConfigRows(stage.writes, lambda: [only_true]), None)

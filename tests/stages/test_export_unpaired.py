@@ -75,7 +75,6 @@ def test_an_answer_stands_once_and_never_with_both_labels() -> None:
     [
         ([row("r", " ", True)], "is empty"),
         ([row("r", "Light.", True, messages=[])], "no messages"),
-        ([row("r", "Light.", True)], "1 desirable and 0 undesirable"),
     ],
 )
 def test_what_would_train_nothing_is_refused(rows: list[Row], fault: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.inputs.readers import read_records, records_digest
+from pipeline.inputs.readers import count_records, read_records, records_digest
 from schemas.errors import InputError
 from schemas.stage import Records
 
@@ -340,3 +340,13 @@ def test_an_unreachable_hub_is_said_plainly(
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     with pytest.raises(InputError, match="dataset `org/set` cannot be read"):
         records_digest(Records("org/set", format="hf"), tmp_path)
+
+
+@pytest.mark.parametrize("name", [*FILES, "a.*"])
+def test_counting_agrees_with_reading(folder: Path, name: str) -> None:
+    rows = 18 if name == "a.*" else 3  # six files
+    assert count_records(Records(name), folder) == rows
+    assert count_records(Records(name, limit=2), folder) == 2
+    assert count_records(Records(name, limit=rows - 1), folder) == rows - 1
+    assert count_records(Records(name, limit=rows + 5), folder) == rows
+    assert count_records(Records("org/data", format="hf"), folder) is None

@@ -368,3 +368,18 @@ def test_limit_fills_an_open_limit(tmp_path: Path) -> None:
 def test_limit_leaves_wrong_values_to_be_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"stages\[0\].rows"):
         compiled(tmp_path, changed("rows: 8", "rows: many"), limit=3)
+
+
+@pytest.mark.parametrize(
+    ("price", "key", "said"),
+    [
+        ("{}", "placement.models.policy.price", "per_gpu_hour"),
+        ("{currency: EUR}", "placement.models.policy.price", "per_gpu_hour"),
+        ("{per_gpu_hour: -1}", "placement.models.policy.price.per_gpu_hour", "-1"),
+        ("{per_gpu_huor: 1}", "placement.models.policy.price.per_gpu_huor", "per_gpu_huor"),
+    ],
+)
+def test_a_price_says_what_of(tmp_path: Path, price: str, key: str, said: str) -> None:
+    placed = f"placement:\n  models:\n    policy:\n      price: {price}\n"
+    problem = only(tmp_path, GOOD + placed)
+    assert problem.key == key and said in problem.seen + problem.allowed

@@ -81,6 +81,52 @@ def test_every_config_opens_with_its_schema_and_its_command(path: Path) -> None:
     assert f"#   prefmill run configs/{path.name}\n" in text
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("rows: 8", "rowz: 8", "('rowz' was unexpected)"),
+        ("stage: make", "stage: mkae", "'mkae' is not one of ['make', 'read'"),
+        ("stage: pair", "stage: pair, strategy: best", "'best' is not one of ['best_worst'"),
+        ("seed: 7", "sede: 7", "('sede' was unexpected)"),
+        ("config: dpo", "config: dpp", "'dpp' is not one of ['dpo']"),
+    ],
+)
+def test_a_typo_is_told_once_and_where_it_is(old: str, new: str, told: str) -> None:
+    (message,) = errors(yaml.safe_load(GOOD.replace(old, new)), made_up())
+    assert told in message
+
+
+def test_an_editor_is_offered_every_stage_with_what_it_does() -> None:
+    catalog = load_catalog()
+    schema = recipe_schema(catalog)["properties"]
+    for section, tag in (("stages", "stage"), ("export", "config")):
+        choice = schema[section]["items"]["properties"][tag]
+        assert len(choice["enum"]) == len(choice["enumDescriptions"])
+    offered = schema["stages"]["items"]["properties"]["stage"]
+    assert offered["enum"] == list(catalog.steps)
+    assert dict(zip(*offered.values(), strict=True))["pair"] == catalog.steps["pair"].summary
+
+
+def described(schema: Any, where: str) -> list[str]:
+    """Settings at any depth of a schema that say nothing of themselves."""
+    found = []
+    for name, value in schema.get("properties", {}).items():
+        place = f"{where}.{name}"
+        if not value.keys() & {"description", "enumDescriptions", "$ref"}:
+            found.append(place)
+        found += described(value, place)
+    return found
+
+
+def test_everything_in_the_schema_is_described_and_closed() -> None:
+    schema = recipe_schema(load_catalog())
+    places = [("recipe", schema), *schema["$defs"].items()]
+    assert [name for where, each in places for name in described(each, where)] == []
+    closed = [where for where, each in places if each.get("additionalProperties") is False]
+    assert closed == [where for where, each in places if "properties" in each]
+    assert len(json.dumps(schema)) < 200_000, "an editor reads it at every start"
+
+
 @pytest.mark.parametrize("name", builtin_names())
 def test_every_setting_is_described(name: str) -> None:
     for field, info in find_stage(name).config.model_fields.items():
