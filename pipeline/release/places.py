@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.dataset.read import MANIFEST, DatasetFolder, open_dataset
-from pipeline.hub.address import HubPlace, place_of
+from pipeline.hub.address import HUB_URL, HubPlace, place_of
 from pipeline.hub.changes import NEUTRAL
 from pipeline.hub.places import open_place
 from pipeline.hub.push import PushOptions, push_dataset
@@ -90,14 +90,16 @@ class RepoPlace:
         if not there.is_ours:
             _refuse_foreign(self.repo_id, set(there.files))
             return None
-        last = open_place(f"{self.repo_id}@{self._commit}")
+        last = open_place(f"{HUB_URL}{self.repo_id}@{self._commit}")
         # Of a refresh that was killed after its commit, the tag may be missing.
-        push_dataset(last, self.repo_id, self._options(self._commit), self.tell)
+        push_dataset(last, f"{HUB_URL}{self.repo_id}", self._options(self._commit), self.tell)
         return last
 
     def publish(self, fresh: DatasetFolder) -> str:
         """See `Place`."""
-        done = push_dataset(fresh, self.repo_id, self._options(self._commit), self.tell)
+        done = push_dataset(
+            fresh, f"{HUB_URL}{self.repo_id}", self._options(self._commit), self.tell
+        )
         return f"{self.repo_id}@{done.tag or done.revision}"
 
     def _options(self, parent: str) -> PushOptions:
