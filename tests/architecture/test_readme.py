@@ -98,16 +98,10 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = str(tmp_path / "out")
-<<<<<<< HEAD
-    if command.startswith(("check DIR", "status", "audit", "export", "report", "diff")):
-        assert main(["run", str(ROOT / "configs/scripted.yaml"), "--out", out]) == 0
-    places = {"RECIPE": str(ROOT / "configs/scripted.yaml"), "[NAME]": "magpie"}
-=======
     recipe = str(ROOT / "configs/scripted.yaml")
-    if command.startswith(("status", "audit", "export", "push", "report", "diff")):
+    if command.startswith(("check DIR", "status", "audit", "export", "push", "report", "diff")):
         assert main(["run", recipe, "--out", out, "--set", "card.license=cc0-1.0"]) == 0
     places = {"RECIPE": recipe, "[NAME]": "magpie", "PLACE": str(tmp_path / "published")}
->>>>>>> h-push
     places |= dict.fromkeys(("DIR", "OLD", "NEW"), out)
     assert main([places.get(word, word) for word in command.split()]) == 0, capsys.readouterr().err
 
