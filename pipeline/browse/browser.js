@@ -137,6 +137,8 @@ class Browser {
   show(record) {
     this.record = record;
     this.draw();
+    const column = this.detail.parentElement; // a new row is read from its top
+    if (this.detail.getBoundingClientRect().top < 0) column.scrollIntoView({ block: "start" });
     this.bar?.show(record);
     this.remember();
   }

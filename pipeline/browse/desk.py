@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Places = NDArray[np.int64]
+    Places = NDArray[np.int32]
 
 T = TypeVar("T")
 Stamp = tuple[int, int, int]

@@ -144,7 +144,9 @@ def _refresh(parser: argparse.ArgumentParser) -> None:
         "begins with ./ or /",
     )
     parser.add_argument(
-        "--out", metavar="DIR", help="folder of the work on a repo or URL (default: runs/<name>)"
+        "--out",
+        metavar="DIR",
+        help="folder of the work on a repo or URL (default: runs/<name>-releases)",
     )
     parser.add_argument(
         "--no-push", action="store_true", help="make the release and check its gates, no more"

@@ -195,6 +195,16 @@ def test_rows_are_shown_and_moved_through_by_keys(
     picked(page, "corn 117 between")
 
 
+def test_a_row_is_read_from_its_top(site: str, open_page: Callable[..., Page]) -> None:
+    page = open_page(site, viewport={"width": 700, "height": 400})
+    page.locator(".pf-list").press("j")
+    picked(page, "Be brief.")
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.keyboard.press("j")
+    picked(page, "corn 2 between")
+    assert page.evaluate("document.querySelector('.pf-where').getBoundingClientRect().top") >= 0
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_filters(
     place: str, open_page: Callable[..., Page], request: pytest.FixtureRequest

@@ -29,7 +29,8 @@ def making_part(facts: Facts) -> Part | None:
         content.append(details("Versions", table(("package", "version"), versions, "Versions")))
     if figures := facts.dataset.figures:
         rows = [
-            (name(key), number(value), coded(meaning(key))) for key, value in sorted(figures.items())
+            (name(key), number(value), coded(meaning(key)))
+            for key, value in sorted(figures.items())
         ]
         told = table(("figure", "value", "meaning"), rows, "Figures")
         content.append(details("Figures by name, as gates take them", told))
