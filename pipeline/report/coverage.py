@@ -33,6 +33,8 @@ _MOST_CLUSTERS = 12
 _DIRECTIONS = 48
 _EXAMPLES = 3
 _TERMS = 4
+_READ = 4_000
+"""Characters of a prompt whose words count: enough to say what it is about."""
 _WORD = r"(?u)\b[^\W\d]\w+\b"
 """Two letters or more: numbers say little of what a prompt is about."""
 
@@ -149,7 +151,7 @@ def _words(prompts: Sequence[str]) -> tuple[Any, Sequence[str]] | None:
         sublinear_tf=True, stop_words="english", max_features=20_000, token_pattern=_WORD
     )
     try:
-        weights = vectorizer.fit_transform(prompts)
+        weights = vectorizer.fit_transform([prompt[:_READ] for prompt in prompts])
     except ValueError:  # not a word that is left
         return None
     return weights, vectorizer.get_feature_names_out()

@@ -50,7 +50,9 @@ class Facts:
         out: the run's output folder; None for a dataset without its run.
         status: how far that run is.
         dataset: None while there is none.
+        steps: of the run, in order.
         last: the release that was there before, to compare with.
+        made_by: what the dataset's manifest says of the run; empty while there is no dataset.
     """
 
     name: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from html import escape
 
 from pipeline.browse.assets import browser_css, browser_js
 from pipeline.report.html import Part
@@ -33,7 +34,7 @@ def render_page(title: str, headline: str, parts: Sequence[Part]) -> str:
     """
     style = browser_css() + REPORT_STYLE
     script = browser_js() + BOOT if any(part.key == "browse" for part in parts) else ""
-    links = "".join(f'<a href="#{part.key}">{part.title}</a>' for part in parts)
+    links = "".join(f'<a href="#{part.key}">{escape(part.title)}</a>' for part in parts)
     body = "".join(part.html for part in parts)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

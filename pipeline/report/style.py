@@ -50,7 +50,10 @@ pre { overflow-x: auto; white-space: pre-wrap; font-size: .82rem; line-height: 1
 .clusters h3 { margin-top: 0; } .clusters b { color: var(--fill); }
 .paper { display: none; }
 @media (max-width: 46rem) {
-  table.numbers td { text-align: left; } table.wide td:last-child { width: auto; } }
+  table[class] td::before { margin-right: .6rem; }
+  table.narrow td::before { content: none; }
+  table.numbers td, table.narrow tr { display: flex; justify-content: space-between; gap: 1rem; }
+  table.wide td:last-child { width: auto; } }
 @page { margin: 14mm; }
 @media print { :root, .pf-browser { --ink: #000; --soft: #444; --paper: #fff; --card: #fff;
     --line: #ccc; --fill: #3f6fb5; --against: #b0602c; --track: #eee;

@@ -81,7 +81,15 @@ def _runs(facts: Facts) -> str:
         spent = "–" if end is None else duration(end["seconds"])
         again = "–" if end is None else number(end["repeated_tokens"])
         why = quote(end["error"]) if end and end["error"] else ""
-        rows.append((name(run.started), ended + why, spent, number(len(run.lost)), again))
+        rows.append(
+            (
+                name(run.started[:19].replace("T", " ")),
+                ended + why,
+                spent,
+                number(len(run.lost)),
+                again,
+            )
+        )
     if not rows:
         return ""
     head = ("started (UTC)", "end", "on the clock", "parts lost", "tokens sampled twice")

@@ -32,7 +32,7 @@ def funnel_part(facts: Facts) -> Part:
 
 def _rows_chart(facts: Facts) -> str:
     working = [step for step in facts.steps if not step.is_export and step.state != "waiting"]
-    rows = {f"{step.name}": {"rows": float(step.rows_out)} for step in working}
+    rows = {step.name: {"rows": float(step.rows_out)} for step in working}
     return figure(bars("Rows that leave each step", "rows", rows)) if rows else ""
 
 

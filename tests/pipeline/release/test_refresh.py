@@ -167,6 +167,18 @@ def test_work_of_a_release_takes_the_place_of_the_last_ones(
     assert "finished" in capsys.readouterr().out
 
 
+def test_a_work_folder_elsewhere_holds_the_work_of_the_current_release(
+    nights: Nights, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nights.replace("{workers: 0,", f"{{workers: 0, work: {tmp_path / 'work'},")
+    nights.told()
+    nights.prompts(range(9))
+    assert nights.told()["release"] == 2
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["0002"]
+    assert main(["status", str(nights.home)]) == 0
+    assert "finished" in capsys.readouterr().out
+
+
 def test_the_ledger_tells_what_each_release_added(nights: Nights) -> None:
     for total in (8, 9, 12):
         nights.prompts(range(total))
