@@ -164,12 +164,18 @@ class RowIndex:
         ).fetchnumpy()["place"]
         return found
 
-    def record(self, place: int) -> Record:
-        """The row at a place in full."""
+    def row(self, place: int) -> Record:
+        """The row at a place, as it is in its file."""
         shard = self._shard_of(place)
         group = shard.group_of(place)
-        row = shard.read_group(group).slice(place - shard.starts[group], 1).to_pylist()[0]
-        return record_of(row, shard.config, shard.split)
+        rows = shard.read_group(group).slice(place - shard.starts[group], 1).to_pylist()
+        row: Record = rows[0]
+        return row
+
+    def record(self, place: int) -> Record:
+        """The row at a place as the browser shows it."""
+        shard = self._shard_of(place)
+        return record_of(self.row(place), shard.config, shard.split)
 
     def facets(self) -> dict[str, list[dict[str, Any]]]:
         """How many rows each config, split and source has; the commonest sources only."""

@@ -104,6 +104,11 @@ def foreign(folder: Path) -> None:
     (folder / "notes.txt").write_text("mine")
 
 
+def hidden(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main")
+
+
 def longer(folder: Path) -> None:
     with (folder / "dpo" / "train-00000-of-00001.parquet").open("ab") as file:
         file.write(b"more")
@@ -113,6 +118,7 @@ def longer(folder: Path) -> None:
     ("change", "said"),
     [
         (foreign, "notes.txt is not of prefmill"),
+        (hidden, ".git/HEAD is not of prefmill"),
         (longer, "dpo/train-00000-of-00001.parquet is of another size"),
     ],
 )

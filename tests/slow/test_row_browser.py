@@ -411,6 +411,23 @@ def test_with_labels_shown_rows_are_good_or_bad(
         assert len(labels.read_text().splitlines()) == 2
 
 
+def test_the_judges_are_asked_when_somebody_wants_to_know(
+    open_page: Callable[..., Page], out: Path
+) -> None:
+    def judged(row: dict[str, Any]) -> list[dict[str, Any]]:
+        return [] if row["margin"] else JUDGED["judgements"]
+
+    with viewing(out, judged=judged) as url:
+        page = open_page(url)
+        page.get_by_text("What the judges said").click()
+        picked(page, "Because <script>")
+        assert "P(chosen wins) 0.75" in page.locator(".pf-row").inner_text()
+        page.locator(".pf-list").press("j")
+        picked(page, "Be brief.")
+        page.get_by_text("What the judges said").click()
+        picked(page, "The run keeps nothing of it.")
+
+
 def test_a_replaced_dataset_is_told(open_page: Callable[..., Page], tmp_path: Path) -> None:
     make_dataset(tmp_path, {"dpo": PAIRS[:3]})
     with viewing(tmp_path) as url:

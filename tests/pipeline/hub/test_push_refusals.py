@@ -93,7 +93,7 @@ def test_a_missing_licence(hub: Hub, push: Push, tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path, license=None)
     _, said = push(dataset, code=2)
     assert "no licence is stated" in said and "--no-license" in said
-    assert held(hub) == {} and hub.uploads == []
+    assert hub.repos == {} and hub.uploads == []
     push(dataset, "--no-license")
     assert held(hub) == on_hub(dataset)
 

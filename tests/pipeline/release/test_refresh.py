@@ -155,6 +155,18 @@ def test_a_failed_gate_leaves_the_last_release_and_a_mended_recipe_goes_on(night
     assert all(line["reused"] for line in told["run"]["steps"])
 
 
+def test_a_gate_may_be_relative_to_the_last_release_and_more_rows_mend_it(nights: Nights) -> None:
+    nights.write(RECIPE + "gates: {rules: [{figure: dpo.new_rows, max_drop: 0.5}]}\n")
+    nights.told()
+    nights.prompts(range(11))
+    said = nights.refused(3)
+    assert "dpo.new_rows: 3 is below 4" in said and "the last release had 8" in said
+    assert nights.dataset.release == 1
+    nights.prompts(range(12))
+    told = nights.told()
+    assert (told["release"], told["added"]["dpo"]) == (2, 4)
+
+
 def test_work_of_a_release_takes_the_place_of_the_last_ones(
     nights: Nights, capsys: pytest.CaptureFixture[str]
 ) -> None:
