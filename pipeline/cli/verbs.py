@@ -467,8 +467,7 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
     "diff": (
         "show what became of a dataset from one version to another; exit code 3 if a prompt "
         "crossed splits",
-        "  prefmill diff runs/monday runs/tuesday\n"
-        "  prefmill diff me/pairs@v1 me/pairs --json",
+        "  prefmill diff runs/monday runs/tuesday\n  prefmill diff me/pairs@v1 me/pairs --json",
         _diff,
     ),
     "push": (

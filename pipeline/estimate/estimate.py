@@ -148,6 +148,8 @@ def _filling(step: KeyedStep, forecast: StepForecast, measured: Measured) -> lis
     most = max((at_once(s) for s in step.specs.values() if s.engine != "scripted"), default=0)
     if pace is None or forecast.rows_in is None or not step.specs:
         return []
+    if evidence and evidence.report.usage.requests and not pace.engine_s:
+        return [f"{step.step.name}: all answers were kept from before; the model was not timed"]
     if pace.in_flight is None and pace.rows < forecast.rows_in.value:
         return [f"{step.step.name}: timed with {pace.rows:,} rows; with more an engine is faster"]
     if not pace.in_flight:
