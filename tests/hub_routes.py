@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -201,12 +202,15 @@ class _Calls:
     async def preupload(self, request: web.Request) -> web.Response:
         repo = self._repo(request, writes=True)
         files = self._commit(request, repo).files
+        patterns = files[".gitignore"].content.decode().split() if ".gitignore" in files else []
         answer = []
         for asked in (await request.json())["files"]:
             path = asked["path"]
             mode = "lfs" if path.endswith(".parquet") else "regular"
             oid = files[path].oid if path in files else None
-            answer.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+            is_ignored = any(fnmatch(path, pattern) for pattern in patterns)
+            facts = {"path": path, "uploadMode": mode, "shouldIgnore": is_ignored, "oid": oid}
+            answer.append(facts)
         return web.json_response({"files": answer})
 
     async def batch(self, request: web.Request) -> web.Response:

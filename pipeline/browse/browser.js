@@ -7,6 +7,7 @@
 //   facets() -> Promise<{configs, splits, sources}>, each [{name, rows}], and perhaps `marking`
 //   record?(row) -> Promise<record>, where the rows of a query are not whole
 //   place?(key, query) -> Promise<number>, where a row stands among those of a query, or -1
+//   judgements?(record) -> Promise<[{labeller, words, p}]>, where records come without them
 //   annotate?(record, verdict, comment) -> Promise<{record, progress}>
 //   progress?() -> Promise<progress>
 
@@ -137,6 +138,8 @@ class Browser {
   show(record) {
     this.record = record;
     this.draw();
+    const column = this.detail.parentElement; // a new row is read from its top
+    if (this.detail.getBoundingClientRect().top < 0) column.scrollIntoView({ block: "start" });
     this.bar?.show(record);
     this.remember();
   }
@@ -147,7 +150,10 @@ class Browser {
       this.draw();
       this.detail.querySelector(".pf-difference")?.focus();
     };
-    const shownRow = this.record ? rowElement(this.record, this.difference, change) : null;
+    const { record, source } = this;
+    const isAsked = source.judgements && record?.kind === "pair" && !record.isBlind;
+    const ask = isAsked ? () => source.judgements(record) : null;
+    const shownRow = record ? rowElement(record, this.difference, change, ask) : null;
     this.detail.replaceChildren(...(shownRow ? [shownRow] : []));
   }
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Places = NDArray[np.int64]
+    Places = NDArray[np.int32]
 
 T = TypeVar("T")
 Stamp = tuple[int, int, int]
@@ -44,14 +44,28 @@ class Desk:
     """
 
     def __init__(
-        self, path: Path, labels: MarksFile | None = None, *, is_blind: bool = False, seed: int = 0
+        self,
+        path: Path,
+        labels: MarksFile | None = None,
+        *,
+        is_blind: bool = False,
+        seed: int = 0,
+        judged: Callable[[Record], list[Record]] | None = None,
     ) -> None:
         """Open and index the dataset.
+
+        Args:
+            path: a dataset folder, or the output folder of a run.
+            labels: where marks go; None if rows are only looked at.
+            is_blind: labels are hidden until a row is marked.
+            seed: of the order `shuffled`, and of which answer is A.
+            judged: gives what the judges said of a row of pairs, as the browser shows it.
 
         Raises:
             InputError: there is none, or it cannot be read.
         """
         self.path, self.labels, self._is_blind, self._seed = path, labels, is_blind, seed
+        self._judged = judged
         self.edition = 1
         self._lock = Lock()
         self._searches: OrderedDict[str, Search] = OrderedDict()
@@ -78,7 +92,9 @@ class Desk:
     def start(self) -> dict[str, Any]:
         """What a page needs first."""
         facets = self._on_current(RowIndex.facets)
-        return {**facets, "title": self.dataset.manifest["run"].get("name", ""), **self._edition()}
+        title = self.dataset.manifest["run"].get("name", "")
+        is_judged = self._judged is not None
+        return {**facets, "title": title, "isJudged": is_judged, **self._edition()}
 
     def rows(self, asked: Mapping[str, str]) -> dict[str, Any]:
         """A page of the rows that are asked for.
@@ -107,6 +123,20 @@ class Desk:
             InputError: there is no such row.
         """
         return {"record": self._seen(self._record(config, row_id)), **self._edition()}
+
+    def judgements(self, config: str, row_id: str) -> dict[str, Any]:
+        """What the judges said of a pair; empty if nothing is kept.
+
+        Raises:
+            InputError: there is no such row, or its label is hidden.
+        """
+        record = self._record(config, row_id)
+        if self._is_hidden(record):
+            raise InputError("what the judges said is shown when the row is marked")
+        if self._judged is None or record["kind"] != "pair":
+            return {"judgements": []}
+        row = self._on_current(lambda index: index.row(self._place(index, config, row_id)))
+        return {"judgements": self._judged(row)}
 
     def offset(self, config: str, row_id: str, asked: Mapping[str, str]) -> dict[str, Any]:
         """Where a row stands among those that are asked for; -1 if it is none of them."""
@@ -150,13 +180,13 @@ class Desk:
         return {"record": self._seen(record), "progress": self.labels.progress()}
 
     def _record(self, config: str, row_id: str) -> Record:
-        def find(index: RowIndex) -> Record:
-            place = index.place_of(config, row_id)
-            if place is None:
-                raise InputError(f"there is no row {row_id[:40]!r} in config {config[:40]!r}")
-            return index.record(place)
+        return self._on_current(lambda index: index.record(self._place(index, config, row_id)))
 
-        return self._on_current(find)
+    def _place(self, index: RowIndex, config: str, row_id: str) -> int:
+        place = index.place_of(config, row_id)
+        if place is None:
+            raise InputError(f"there is no row {row_id[:40]!r} in config {config[:40]!r}")
+        return place
 
     def _found(self, index: RowIndex, query: Query, search: Search | None) -> Places:
         import numpy as np

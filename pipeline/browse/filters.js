@@ -48,7 +48,7 @@ function filterForm(facets, canAnnotate, changed) {
   return { form, read, write, search };
 }
 
-const MARKED = { "": "all rows", todo: "not marked yet", done: "marked" };
+const MARKED = { "": "all rows", todo: "not marked", done: "marked" };
 
 function listen(form, changed) {
   let waiting = 0;

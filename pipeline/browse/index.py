@@ -9,9 +9,11 @@ Cost, for a million pairs on 2 cores: see `tests/benchmarks/RESULTS.md`, view.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
 
     from pipeline.dataset.read import DatasetFolder
 
-    Places = NDArray[np.int64]
+    Places = NDArray[np.int32]
 
 _MEMORY = "1GB"
-_KEPT_QUERIES = 16
+_KEPT_PLACES = 50_000_000
+"""Places that answers to queries may have together, 4 bytes each."""
 _LINE_CHARACTERS = 160
 _MOST_SOURCES = 200
-_TABLE = """CREATE TABLE rows(place BIGINT, config VARCHAR, split VARCHAR, row_id VARCHAR,
+_TABLE = """CREATE TABLE rows(place INTEGER, config VARCHAR, split VARCHAR, row_id VARCHAR,
     source VARCHAR, margin DOUBLE, score DOUBLE, label BOOLEAN, line VARCHAR)"""
 
 
@@ -70,7 +73,7 @@ class RowIndex:
         for shard in self.shards:
             try:
                 self._database.execute(
-                    _insert(shard), [shard.first, shard.config, shard.split, str(shard.path)]
+                    _insert(shard), [shard.first, shard.config, shard.split, _literal(shard.path)]
                 )
             except duckdb.Error as error:
                 raise InputError(f"{shard.path}: cannot be indexed: {error}") from None
@@ -95,7 +98,7 @@ class RowIndex:
         found = self._fitting(asked)
         with self._lock:
             self._kept[asked] = found
-            while len(self._kept) > _KEPT_QUERIES:
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _KEPT_PLACES:
                 self._kept.popitem(last=False)
         return found
 
@@ -132,7 +135,7 @@ class RowIndex:
             return []
         found = self._ask(
             "SELECT place, row_id AS id, config, split, source, margin, score, label, line "
-            "FROM rows WHERE place BETWEEN ? AND ? AND place IN (SELECT unnest(?::BIGINT[]))",
+            "FROM rows WHERE place BETWEEN ? AND ? AND place IN (SELECT unnest(?::INTEGER[]))",
             [int(places.min()), int(places.max()), places.tolist()],
         )
         names = [column[0] for column in found.description]
@@ -161,12 +164,18 @@ class RowIndex:
         ).fetchnumpy()["place"]
         return found
 
-    def record(self, place: int) -> Record:
-        """The row at a place in full."""
+    def row(self, place: int) -> Record:
+        """The row at a place, as it is in its file."""
         shard = self._shard_of(place)
         group = shard.group_of(place)
-        row = shard.read_group(group).slice(place - shard.starts[group], 1).to_pylist()[0]
-        return record_of(row, shard.config, shard.split)
+        rows = shard.read_group(group).slice(place - shard.starts[group], 1).to_pylist()
+        row: Record = rows[0]
+        return row
+
+    def record(self, place: int) -> Record:
+        """The row at a place as the browser shows it."""
+        shard = self._shard_of(place)
+        return record_of(self.row(place), shard.config, shard.split)
 
     def facets(self) -> dict[str, list[dict[str, Any]]]:
         """How many rows each config, split and source has; the commonest sources only."""
@@ -205,6 +214,11 @@ def _open(folder: str) -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions": "false",
     }
     return duckdb.connect(f"{folder}/rows.duckdb", config=settings)
+
+
+def _literal(path: Path) -> str:
+    """A path that DuckDB takes for itself, whatever signs of a pattern are in it."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def _insert(shard: Shard) -> str:

@@ -2,6 +2,8 @@
 
 const LEAST_ALIKE = 0.15; // below, chance meetings of small words are all that two answers share
 
+const JUDGES = "What the judges said";
+
 const shown = (value) =>
   typeof value === "number"
     ? value.toLocaleString("en", { maximumFractionDigits: 4 })
@@ -9,8 +11,9 @@ const shown = (value) =>
 const isGiven = (value) => value !== null && value !== undefined && value !== "";
 const whole = (text) => [{ text, isOnly: false }];
 
-// A record as an element. `difference` is "on", "off", or "auto": on if the answers are alike.
-function rowElement(record, difference, onDifference) {
+// A record as an element. `difference` is "on", "off", or "auto": on if the answers are alike. `ask`
+// gives what the judges said, where the record does not hold it.
+function rowElement(record, difference, onDifference, ask = null) {
   const name = `Row ${record.id} of ${record.config}, ${record.split}`;
   const row = element("article", { class: "pf-row", "aria-label": name });
   row.append(
@@ -39,7 +42,7 @@ function rowElement(record, difference, onDifference) {
         ...answers.map((one) => answerElement(one, whole(one.text))),
       ),
     );
-  row.append(...factElements(record));
+  row.append(...factElements(record, ask));
   return row;
 }
 
@@ -135,7 +138,7 @@ function answerElement(answer, runsOfText) {
   );
 }
 
-function factElements(record) {
+function factElements(record, ask) {
   const facts = [
     ["Margin", record.margin],
     ["P(chosen beats rejected)", record.p_chosen],
@@ -149,7 +152,7 @@ function factElements(record) {
   ]);
   return [
     parts.length ? element("dl", { class: "pf-facts" }, ...parts) : null,
-    listOf("What the judges said", record.judgements, judgement),
+    ask ? askedJudges(ask) : listOf(JUDGES, record.judgements, judgement),
     listOf("Where it comes from", record.lineage, ({ stage, row_id }) => [
       `${stage}: `,
       element("code", {}, row_id),
@@ -162,10 +165,32 @@ function listOf(title, items, show) {
   const list = items.map((item) => element("li", {}, ...show(item)));
   return element(
     "details",
-    { class: "pf-more-facts", open: title.startsWith("What") },
+    { class: "pf-more-facts", open: title === JUDGES },
     element("summary", {}, title),
     element("ul", {}, ...list),
   );
+}
+
+// Looked for when it is opened: in a large run that takes a while.
+function askedJudges(ask) {
+  const answer = element("p", { role: "status" }, "Looking in the work of the run…");
+  const box = element(
+    "details",
+    { class: "pf-more-facts" },
+    element("summary", {}, JUDGES),
+    answer,
+  );
+  const tell = async () => {
+    try {
+      const said = await ask();
+      if (said.length) box.replaceWith(listOf(JUDGES, said, judgement));
+      else answer.textContent = "The run keeps nothing of it.";
+    } catch (error) {
+      answer.textContent = error.message;
+    }
+  };
+  box.addEventListener("toggle", tell, { once: true });
+  return box;
 }
 
 function judgement({ labeller, words, p }) {

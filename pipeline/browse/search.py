@@ -48,7 +48,7 @@ class Search:
         """Whether all rows have been searched."""
         return self._over.is_set()
 
-    def among(self, places: NDArray[np.int64], patience_s: float) -> NDArray[np.int64]:
+    def among(self, places: NDArray[np.int32], patience_s: float) -> NDArray[np.int32]:
         """Those of the places where the text was found until now; waits so long for the end.
 
         Raises:

@@ -4,6 +4,7 @@
     GET  /api/start       title, configs, splits, sources; with --annotate a token and the progress
     GET  /api/rows        a page of rows
     GET  /api/row         one in full
+    GET  /api/judgements  what the judges said of one
     GET  /api/offset      where one stands
     POST /api/marks       a mark, with the token
 
@@ -56,6 +57,7 @@ def make_app(desk: Desk, port: int) -> Starlette:
         Route("/api/start", _answer(lambda asked: _start(desk, token))),
         Route("/api/rows", _answer(desk.rows)),
         Route("/api/row", _answer(lambda asked: desk.row(*_row_of(asked)))),
+        Route("/api/judgements", _answer(lambda asked: desk.judgements(*_row_of(asked)))),
         Route("/api/offset", _answer(lambda asked: desk.offset(*_row_of(asked), asked))),
         Route("/api/marks", _marks(desk, token), methods=["POST"]),
     ]

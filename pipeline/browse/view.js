@@ -28,6 +28,8 @@
 
   const named = (row) => ({ inConfig: row.config, id: row.id });
 
+  const judgements = async (record) => (await ask("judgements", named(record))).judgements;
+
   function marking({ token, progress }) {
     const annotate = (record, verdict, comment) =>
       ask(
@@ -61,6 +63,7 @@
           ];
           return (await ask("offset", { ...query, inConfig, id })).offset;
         },
+        ...(started.isJudged ? { judgements } : {}),
         ...(started.marking ? marking(started.marking) : {}),
       };
       await prefmillBrowser.mount(root, source, { pageKeys: true });

@@ -44,8 +44,10 @@ def _recipe(args: argparse.Namespace) -> str:
 
     plan = compile_recipe(read_recipe(args.recipe, args.set))
     steps = " > ".join(step.name for step in plan.steps)
-    exports = ", ".join(entry.config for entry in plan.recipe.export)
-    return f"  steps:   {steps}\n  exports: {exports}"
+    exports = ", ".join(dict.fromkeys(entry.config for entry in plan.recipe.export))
+    views = ", ".join(f"{config} as {layout}" for config, layout in plan.views)
+    told = f"  steps:   {steps}\n  exports: {exports}"
+    return f"{told}\n  views:   {views}" if views else told
 
 
 def _dataset(args: argparse.Namespace) -> str:

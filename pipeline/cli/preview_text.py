@@ -95,14 +95,20 @@ def _stop_lines(
         if row.dropped and not stop.is_export:  # an export has columns of its own
             yield from _labelled("no longer", folded(", ".join(row.dropped), room, None))
     for reject in stop.rejects:
-        which = f"{letters[reject['response_id']]}: " if reject.get("response_id") else ""
-        message = reject["message"]
-        for row_id, name in rows.items():
-            message = message.replace(row_id, name)
-        told = folded(f"{which}{reject['code']}: {message}", room, None)
-        raw = " ".join((reject.get("raw") or "").split())
-        told += [f"  {line}" for line in folded(raw, room - 2, 1)] if raw else []
-        yield from _labelled(_TURNED_AWAY, told)
+        yield from _labelled(_TURNED_AWAY, _reject_lines(reject, room, letters, rows))
+
+
+def _reject_lines(
+    reject: Mapping[str, Any], room: int, letters: Letters, rows: Mapping[str, str]
+) -> list[str]:
+    """Why, and the beginning of what it was about."""
+    which = f"{letters[reject['response_id']]}: " if reject.get("response_id") else ""
+    message = reject["message"]
+    for row_id, number in rows.items():
+        message = message.replace(row_id, number)
+    told = folded(f"{which}{reject['code']}: {message}", room, None)
+    raw = " ".join((reject.get("raw") or "").split())
+    return told + ([f"  {line}" for line in folded(raw, room - 2, 1)] if raw else [])
 
 
 def _row_lines(row: Change, room: int, lines: int | None, letters: Letters) -> Iterator[Line]:

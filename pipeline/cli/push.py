@@ -21,7 +21,7 @@ def handle(args: argparse.Namespace) -> int:
         InputError: the dataset, the place or an option cannot be used, or the place refuses.
     """
     from pipeline.dataset.read import open_dataset
-    from pipeline.hub.address import check_repo_id
+    from pipeline.hub.address import HUB_URL, check_repo_id
     from pipeline.hub.push import PushOptions, push_dataset
 
     if (args.place is None) == (args.repo_id is None):
@@ -29,9 +29,10 @@ def handle(args: argparse.Namespace) -> int:
             "say where to publish: `--repo-id org/name` for a hub, or a folder or URL behind DIR"
         )
     if args.repo_id is not None:
-        place = check_repo_id(args.repo_id)
+        name = check_repo_id(args.repo_id)
+        place = f"{HUB_URL}{name}"  # a folder of that name is not meant
     else:
-        place = args.place if "://" in args.place else str(Path(args.place).absolute())
+        name = place = args.place if "://" in args.place else str(Path(args.place).absolute())
     options = PushOptions(
         private=args.private,
         create_pr=args.create_pr,
@@ -43,7 +44,7 @@ def handle(args: argparse.Namespace) -> int:
         adopt=args.adopt,
     )
     pushed = push_dataset(open_dataset(Path(args.dir)), place, options, _tell)
-    print(_json(place, pushed) if args.json else _text(place, pushed, dry_run=args.dry_run))
+    print(_json(name, pushed) if args.json else _text(name, pushed, dry_run=args.dry_run))
     return 0
 
 

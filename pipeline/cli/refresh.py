@@ -25,8 +25,8 @@ def handle(args: argparse.Namespace) -> int:
     from pipeline.runtime.watch import WatchOptions
 
     plan = compile_recipe(read_recipe(Path(args.recipe), overrides(args)))
-    place = place_at(args.into, PushOptions(needs_license=not args.no_license), _tell)
-    home = Path(args.out) if args.out else Path("runs") / plan.recipe.name
+    home = Path(args.out) if args.out else Path("runs") / f"{plan.recipe.name}-releases"
+    place = place_at(args.into, PushOptions(needs_license=not args.no_license), home, _tell)
     if isinstance(place, FolderPlace):
         if args.out:
             raise InputError(

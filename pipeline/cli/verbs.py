@@ -144,7 +144,9 @@ def _refresh(parser: argparse.ArgumentParser) -> None:
         "begins with ./ or /",
     )
     parser.add_argument(
-        "--out", metavar="DIR", help="folder of the work on a repo or URL (default: runs/<name>)"
+        "--out",
+        metavar="DIR",
+        help="folder of the work on a repo or URL (default: runs/<name>-releases)",
     )
     parser.add_argument(
         "--no-push", action="store_true", help="make the release and check its gates, no more"
@@ -229,7 +231,8 @@ def _diff(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             name,
             metavar=name.upper(),
-            help=f"the {which} one: a dataset folder, or the output folder of a run",
+            help=f"the {which} one: a run's output folder, a dataset folder, a URL, or "
+            "org/name[@revision] of a hub",
         )
     _json(parser, "everything as JSON")
 
@@ -464,7 +467,8 @@ _VERBS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = 
     "diff": (
         "show what became of a dataset from one version to another; exit code 3 if a prompt "
         "crossed splits",
-        "  prefmill diff runs/monday runs/tuesday\n  prefmill diff runs/a/dataset runs/b --json",
+        "  prefmill diff runs/monday runs/tuesday\n"
+        "  prefmill diff me/pairs@v1 me/pairs --json",
         _diff,
     ),
     "push": (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemas.errors import InputError
 
@@ -29,9 +30,8 @@ def handle(args: argparse.Namespace) -> int:
     labels = _labels(args, open_dataset(path).path)
     with open_port(args.port) as listener:
         print(f"reading {path} ...", file=sys.stderr)
-        desk = Desk(
-            path, labels, is_blind=labels is not None and not args.show_labels, seed=args.seed
-        )
+        is_blind = labels is not None and not args.show_labels
+        desk = Desk(path, labels, is_blind=is_blind, seed=args.seed, judged=_judged(path))
         try:
             Thread(target=desk.sort, name="prefmill-sort", daemon=True).start()
             serve(desk, listener, lambda address: _tell(address, desk.n_rows, labels, args.no_open))
@@ -55,6 +55,17 @@ def _labels(args: argparse.Namespace, dataset: Path) -> MarksFile | None:
             "as a whole. Name a file outside it."
         )
     return MarksFile(path)
+
+
+def _judged(path: Path) -> Callable[[dict[str, Any]], list[dict[str, Any]]] | None:
+    """What finds the judges' words on a pair in the work of the run; None without a run."""
+    from pipeline.report.facts import run_of
+    from pipeline.report.judges import judgements_of
+
+    out = run_of(path)
+    if out is None:
+        return None
+    return lambda row: judgements_of(out, [row]).get(row["row_id"], [])
 
 
 def _tell(address: str, rows: int, labels: MarksFile | None, no_open: bool) -> None:

@@ -24,7 +24,8 @@ def card_problems(dataset: DatasetFolder) -> Iterator[Problem]:
     try:
         head = head_values(read_card(path), str(path))
     except InputError as error:
-        yield Problem("", str(error).removeprefix(f"{path}:"), "YAML", "", str(path))
+        line, _, seen = str(error).removeprefix(f"{path}:").partition(": ")
+        yield Problem("", seen, "YAML in UTF-8", "", str(path), int(line))
         return
     stated = {name: _stated(head, name) for name in dataset.configs}
     for name, (files, counts) in stated.items():

@@ -39,7 +39,7 @@ def check_place(target: Path) -> None:
 
 def _changed(target: Path, files: dict[str, Any]) -> Iterator[str]:
     """Files that are not as the manifest has them, by name and size; those that are gone aside."""
-    for name in own_files(target):
+    for name in sorted(_files(target)):  # hidden ones too: a `.git` would be lost with the folder
         stated = files.get(name)
         if stated is None:
             yield f"{name} is not of prefmill"
@@ -49,9 +49,13 @@ def _changed(target: Path, files: dict[str, Any]) -> Iterator[str]:
 
 def own_files(folder: Path) -> list[str]:
     """The files of a dataset folder by name, in order; no manifest and nothing hidden."""
+    names = _files(folder)
+    return sorted(n for n in names if not any(part.startswith(".") for part in n.split("/")))
+
+
+def _files(folder: Path) -> list[str]:
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    seen = (name for name in names if not any(part.startswith(".") for part in name.parts))
-    return sorted(name.as_posix() for name in seen if name != Path(MANIFEST))
+    return [name.as_posix() for name in names if name != Path(MANIFEST)]
 
 
 def read_card(path: Path) -> str:

@@ -14,13 +14,13 @@ _CURRENT_FOLDER = -100  # AT_FDCWD: relative paths are taken as usual
 _EXCHANGE = 2  # RENAME_EXCHANGE
 
 
-def swap(fresh: Path, target: Path) -> None:
+def swap(fresh: Path, target: Path, aside: str = OLD) -> None:
     """Put `fresh` in the place of `target`, which it removes.
 
-    On Linux the two change places in one step. Elsewhere `target` is renamed first, and whoever is
-    stopped right then leaves it for `restore`.
+    On Linux the two change places in one step. Elsewhere `target` is renamed to `aside` first, and
+    whoever is stopped right then leaves it for `restore`.
     """
-    old = target.with_name(OLD)
+    old = target.with_name(aside)
     shutil.rmtree(old, ignore_errors=True)
     if target.exists() and not exchange(fresh, target):
         target.rename(old)

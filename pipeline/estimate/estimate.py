@@ -146,8 +146,14 @@ def _filling(step: KeyedStep, forecast: StepForecast, measured: Measured) -> lis
     evidence = measured.steps.get(step.step.name)
     pace = evidence.pace if evidence else None
     most = max((at_once(s) for s in step.specs.values() if s.engine != "scripted"), default=0)
-    requests = forecast.requests.value if forecast.requests else 0.0
-    if pace is None or not pace.in_flight or pace.in_flight >= min(most, round(requests)):
+    if pace is None or forecast.rows_in is None or not step.specs:
+        return []
+    if pace.in_flight is None and pace.rows < forecast.rows_in.value:
+        return [f"{step.step.name}: timed with {pace.rows:,} rows; with more an engine is faster"]
+    if not pace.in_flight:
+        return []
+    in_run = pace.asked * forecast.rows_in.value / pace.rows
+    if pace.in_flight >= min(most, round(in_run)):
         return []
     return [
         f"{step.step.name}: timed with {pace.in_flight} requests at once; the engine takes up to "

@@ -31,7 +31,8 @@ class Pace:
         part_s: seconds that a part takes whatever is in it.
         alone_s: seconds of deciding on all rows, which one worker does, less `once_s`.
         once_s: seconds that a decision takes whatever it is on.
-        in_flight: requests that the engine had at once, at most; None if nobody counted.
+        asked, in_flight: requests of the largest call, and how many the engine had at once
+            during it; None if nobody counted.
         deviation: standard deviation of the tokens sampled for a request, in means.
         workers: how many worked on it.
     """
@@ -42,6 +43,7 @@ class Pace:
     part_s: float = 0.0
     alone_s: float = 0.0
     once_s: float = 0.0
+    asked: int = 0
     in_flight: int | None = None
     deviation: float = 0.0
     workers: int = 1

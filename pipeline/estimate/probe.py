@@ -191,6 +191,7 @@ def _pace(step: KeyedStep, executor: MeasuringExecutor) -> Pace | None:
         part_s=clock.part_s,
         alone_s=max(clock.alone_s - clock.once_s, 0.0),
         once_s=clock.once_s,
+        asked=calls.asked,
         in_flight=calls.in_flight,
         deviation=_deviation(calls.tokens),
     )

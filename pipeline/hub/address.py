@@ -11,7 +11,8 @@ from schemas.errors import InputError
 _REPO_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 _EDGE = re.compile(r"(^|/)[-.]|[-.](/|$)")
 _REF = re.compile(r"[A-Za-z0-9][\w./-]{0,199}", re.ASCII)
-_HUB_URL = "hf://datasets/"
+HUB_URL = "hf://datasets/"
+"""In front of org/name: a hub's, whatever folders there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ def place_of(text: str) -> HubPlace | StorePlace:
     Raises:
         InputError: it is none of these.
     """
-    if text.startswith(_HUB_URL):
-        return _hub_place(text.removeprefix(_HUB_URL))
+    if text.startswith(HUB_URL):
+        return _hub_place(text.removeprefix(HUB_URL))
     if "://" in text:
         return StorePlace(text.rstrip("/"))
     path = Path(text).expanduser()

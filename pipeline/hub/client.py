@@ -120,7 +120,11 @@ class HubRepo:
         ]
 
     def upload(self, operations: Sequence[Any], revision: str, *, create_pr: bool) -> None:
-        """Send the large files, several at a time. What the hub has is not sent again."""
+        """Send the large files, several at a time. What the hub has is not sent again.
+
+        Raises:
+            InputError: the repo's `.gitignore` leaves files out, which the commit would do unsaid.
+        """
         additions = [each for each in operations if hasattr(each, "upload_info")]
         for start in range(0, len(additions), _BATCH):
             self._do(
@@ -132,6 +136,12 @@ class HubRepo:
             )
             if start + _BATCH < len(additions):
                 self._tell(f"{self.repo_id}: sent {start + _BATCH:,} of {len(additions):,} files")
+        if ignored := [each.path_in_repo for each in additions if each._should_ignore]:
+            raise InputError(
+                f"{self.repo_id}: its .gitignore leaves out {', '.join(ignored[:5])}"
+                f"{', ...' if len(ignored) > 5 else ''}. Nothing was published; take these "
+                "patterns out of it."
+            )
 
     def commit(self, operations: Sequence[Any], parent: str, revision: str, message: str) -> str:
         """Make one commit of all operations, and return it.

@@ -26,7 +26,9 @@ MAX_TRIES = 6
 MAX_WAIT_S = 3600.0
 """The quota of commits is by the hour; a hub that asks for more is not waited for."""
 
-_BACKOFF_S = 0.5
+BACKOFF_S = 2.0
+"""The first wait is up to this long, the next up to twice as long, and so on."""
+
 _MAX_BACKOFF_S = 30.0
 
 
@@ -53,7 +55,7 @@ def wait_out(error: Exception, tell: Callable[[str], None]) -> None:
     """Wait as long as an error asks for that may pass; raise any other."""
     if not _may_pass(error):
         raise error
-    wait = max(_asked_wait_s(error), _BACKOFF_S)
+    wait = max(_asked_wait_s(error), BACKOFF_S)
     tell(f"{_reason(error)}; trying again in {wait:.0f} s")
     time.sleep(wait)
 
@@ -83,9 +85,9 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _wait_s(state: RetryCallState) -> float:
-    from tenacity import wait_exponential, wait_random
+    from tenacity import wait_random_exponential
 
-    backoff = wait_exponential(multiplier=_BACKOFF_S, max=_MAX_BACKOFF_S) + wait_random(0.0, 0.5)
+    backoff = wait_random_exponential(multiplier=BACKOFF_S, max=_MAX_BACKOFF_S)
     error = state.outcome.exception() if state.outcome else None
     return max(float(backoff(state)), _asked_wait_s(error))
 

@@ -75,6 +75,7 @@ class _Push:
         """Whether there is a repo, made if it was not; False in a dry run that would make it."""
         is_private = self.repo.is_private()
         if is_private is None and not self.options.dry_run:
+            self._changes(Remote())  # what is refused anyway leaves no empty repo behind
             self.repo.create(private=self.options.private)
             self.tell(f"{self.repo.repo_id}: made")
         if is_private is False and self.options.private:

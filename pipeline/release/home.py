@@ -15,6 +15,7 @@ from pathlib import Path
 from pipeline.dataset.check import check_dataset
 from pipeline.dataset.read import DatasetFolder, open_dataset
 from pipeline.dataset.swap import OLD, restore, swap
+from pipeline.folders import open_folder
 from schemas.errors import InputError
 
 _RELEASES = "releases"
@@ -25,6 +26,21 @@ _STAYS = ("dataset", ".dataset.new", OLD, ".prefmill.lock")
 def next_folder(home: Path, number: int) -> Path:
     """The output folder of the run that makes a release."""
     return home / _RELEASES / f"{number:04d}"
+
+
+def work_of(work: str, number: int) -> str:
+    """Where in a work folder elsewhere that of a release lies: it belongs to one output folder."""
+    return f"{work.rstrip('/')}/{number:04d}"
+
+
+def forget_work(work: str | None, number: int) -> None:
+    """Delete the work on releases before `number` from a work folder elsewhere."""
+    if work is None:
+        return
+    folder = open_folder(work)
+    for name in folder.names():
+        if name.isdecimal() and int(name) < number:
+            folder.child(name).clear()
 
 
 def current(home: Path) -> DatasetFolder | None:
@@ -58,7 +74,8 @@ def settle(home: Path) -> None:
     restore(home / "dataset")
     shutil.rmtree(home / OLD, ignore_errors=True)
     last = current(home)
-    for folder in sorted((home / _RELEASES).glob("[0-9]*")):
+    begun = (home / _RELEASES).iterdir() if (home / _RELEASES).exists() else ()
+    for folder in sorted(folder for folder in begun if folder.name.isdecimal()):
         number = int(folder.name)
         if last is not None and number <= last.release:
             if number == last.manifest.get("release"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.compare.diff import diff_datasets
 from pipeline.dataset.read import DatasetFolder, open_dataset
 from pipeline.recipe.plan import Plan
-from pipeline.release.home import next_folder, publish, settle
+from pipeline.release.home import forget_work, next_folder, publish, settle
 from pipeline.release.ledger import record, rows_added, rows_of
 from pipeline.release.licence import refuse_unlicensed
 from pipeline.release.outcome import Refreshed
@@ -101,6 +101,7 @@ class Refresh:
             return Refreshed(number, None, rows, added, diff, summary)
         where = self.place.publish(fresh)
         publish(self.home, number)
+        forget_work(self.plan.recipe.placement.work, number)
         record(self.home, open_dataset(self.home))
         return Refreshed(number, where, rows, added, diff, _moved(summary, self.home))
 

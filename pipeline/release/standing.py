@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.dataset.read import DatasetFolder
 from pipeline.recipe.plan import Plan, Step
+from pipeline.release.home import work_of
 from schemas.columns import ROW_ID
 from schemas.errors import InputError, Problem, RecipeError
 from schemas.ids import release_seed
@@ -46,8 +47,7 @@ def plan_release(plan: Plan, last: DatasetFolder | None, number: int, recipe: st
     steps = tuple(knowing.get(step.name, step) for step in plan.steps)
     seed = release_seed(plan.recipe.seed, number)
     work = plan.recipe.placement.work
-    # A work folder belongs to one output folder, and each release has its own.
-    placement = {"work": None if work is None else f"{work.rstrip('/')}/{number:04d}"}
+    placement = {"work": None if work is None else work_of(work, number)}
     update = {"seed": seed, "placement": plan.recipe.placement.model_copy(update=placement)}
     return replace(plan, recipe=plan.recipe.model_copy(update=update), steps=steps)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from pipeline.report.facts import Facts
 from pipeline.runtime.labelled import read_labelled_work, tables_of
 from schemas.columns import CHOSEN, JUDGEMENTS, LINEAGE, REJECTED, RESPONSES, ROW_ID, VERDICTS
 
@@ -14,14 +14,15 @@ Judgements = list[dict[str, Any]]
 _READ = (ROW_ID.name, RESPONSES.name, JUDGEMENTS.name, VERDICTS.name)
 
 
-def judgements_of(facts: Facts, pairs: Sequence[Row]) -> dict[str, Judgements]:
+def judgements_of(out: Path | None, pairs: Sequence[Row]) -> dict[str, Judgements]:
     """By row_id of a pair what was said of its two answers: labeller, words, p of the chosen one.
 
-    Where the run keeps what a judge wrote, its words are those; else its probabilities.
+    Where the run keeps what a judge wrote, its words are those; else its probabilities. `out` is
+    the run's output folder; None, where there is none, gives nothing.
     """
-    if facts.out is None:
+    if out is None:
         return {}
-    step = read_labelled_work(facts.out).labelled
+    step = read_labelled_work(out).labelled
     if step is None:
         return {}
     import pyarrow as pa

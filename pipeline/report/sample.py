@@ -29,7 +29,7 @@ def sampled_records(facts: Facts, sets: list[RowSet]) -> list[dict[str, Any]]:
     """Records for the browser, with what the judges said of the pairs among them."""
     drawn = [(rows, split, row) for rows in sets for split, row in _drawn(rows, ROWS // len(sets))]
     pairs = [row for rows, _, row in drawn if rows.kind == "pair"]
-    said = judgements_of(facts, pairs) if pairs else {}
+    said = judgements_of(facts.out, pairs) if pairs else {}
     places = list(range(len(drawn)))
     random.Random(SEED).shuffle(places)
     kept: dict[int, dict[str, Any]] = {}

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.dataset.layouts.choose import Wish, choose_views
+from pipeline.dataset.layouts.record import CannotHold
+from pipeline.dataset.layouts.table import LAYOUTS
 from pipeline.recipe.plan import Plan
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.listener import Listener
@@ -103,8 +106,15 @@ def preview_rows(plan: Plan, folder: Path, listener: Listener) -> Preview:
     trial = run_trial(plan, folder, listener)
     done = [step for step in trial.steps if step.folder.report() is not None]
     waiting = tuple(step.step.name for step in trial.steps if step not in done)
+    followed = _Followed()
+    for step in done:
+        followed.add(step)
+    for config, layout in plan.views:
+        for step in done:
+            if step.is_export and step.config_name == config:
+                followed.add_view(step, layout)
     sums = [_sum(step) for step in done]
-    return Preview(plan.recipe.name, _follow(done), sums, trial.error, waiting)
+    return Preview(plan.recipe.name, followed.journeys(), sums, trial.error, waiting)
 
 
 def _sum(step: KeyedStep) -> StepSum:
@@ -121,31 +131,52 @@ def _sum(step: KeyedStep) -> StepSum:
     )
 
 
-def _follow(steps: list[KeyedStep]) -> list[Journey]:
-    """By source row, in the order of the source, what each step made of it."""
-    tables = {step.number: _rows(step) for step in steps}
-    roots: dict[str, str] = {}
-    stops: dict[str, list[Stop]] = {}
-    for step in steps:
-        before = {} if step.parent is None else tables[step.parent]
-        rejects = [row for table in step.folder.rejects() for row in table.to_pylist()]
-        here: dict[str, Stop] = {}
+class _Followed:
+    """Steps so far: what each made of which source row."""
 
-        def stop_of(row_id: str, step: KeyedStep = step, here: dict[str, Stop] = here) -> Stop:
-            stage = step.step.stage.name
-            return here.setdefault(
-                roots.setdefault(row_id, row_id), Stop(step.step.name, stage, step.is_export)
-            )
+    def __init__(self) -> None:
+        self._tables: dict[int, dict[str, Row]] = {}
+        self._roots: dict[str, str] = {}
+        self._stops: dict[str, list[Stop]] = {}
 
-        for reject in rejects:
-            stop_of(reject["row_id"]).rejects.append(reject)
-        for row_id, row in tables[step.number].items():
+    def journeys(self) -> list[Journey]:
+        """By source row, in the order of the source."""
+        return [Journey(root, stops, _lost_at(stops)) for root, stops in self._stops.items()]
+
+    def add(self, step: KeyedStep) -> None:
+        """A step that is complete, those before it being known."""
+        rows = self._tables[step.number] = _rows(step)
+        before = {} if step.parent is None else self._tables[step.parent]
+        here = Stop(step.step.name, step.step.stage.name, step.is_export)
+        for table in step.folder.rejects():
+            for reject in table.to_pylist():
+                self._stop(reject[ROW_ID.name], here).rejects.append(reject)
+        for row_id, row in rows.items():
             parent = row_id if row_id in before else _parent(row)
-            roots.setdefault(row_id, roots.get(parent, row_id))
-            stop_of(row_id).rows.append(_change(before.get(parent, {}), row))
-        for root, stop in here.items():
-            stops.setdefault(root, []).append(stop)
-    return [Journey(root, each, _lost_at(each)) for root, each in stops.items()]
+            self._roots.setdefault(row_id, self._roots.get(parent, row_id))
+            self._stop(row_id, here).rows.append(_change(before.get(parent, {}), row))
+
+    def add_view(self, step: KeyedStep, layout: str) -> None:
+        """What an exported row looks like in a consumer's layout, or why it cannot be held."""
+        rows = self._tables[step.number]
+        columns = [column.name for column in step.step.stage.writes]
+        wish = Wish(step.config_name)
+        here = Stop(f"{layout}: {step.config_name}", layout, is_export=True)
+        for choice in choose_views({step.config_name: columns}, LAYOUTS[layout], wish):
+            for row_id, row in rows.items():
+                stop = self._stop(row_id, here)
+                try:
+                    stop.rows.append(Change(choice.view.make(row), {}, ()))
+                except CannotHold as fault:
+                    reject = {"row_id": row_id, "code": "cannot_hold", "message": str(fault)}
+                    stop.rejects.append(reject)
+
+    def _stop(self, row_id: str, here: Stop) -> Stop:
+        """The stop of a row's source row at a step; a new one like `here` if there is none yet."""
+        stops = self._stops.setdefault(self._roots.setdefault(row_id, row_id), [])
+        if not stops or stops[-1].step != here.step:
+            stops.append(Stop(here.step, here.stage, here.is_export))
+        return stops[-1]
 
 
 def _rows(step: KeyedStep) -> dict[str, Row]:

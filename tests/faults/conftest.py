@@ -16,6 +16,7 @@ from tests.faults.dask_support import until
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     import boto3
+    from s3fs import S3FileSystem
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -36,6 +37,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         boto3.client("s3").create_bucket(Bucket="bucket")
         yield "bucket"
     finally:
+        S3FileSystem.clear_instance_cache()  # they would go on asking this server
         server.kill()
         server.wait()
 

@@ -86,7 +86,7 @@ def test_that_no_licence_is_stated_is_said_at_the_end(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(place) == 0
-    assert "README.md: no licence is stated" in capsys.readouterr().out.splitlines()[-1]
+    assert "README.md: no licence is stated" in capsys.readouterr().out
 
 
 def test_a_card_with_broken_yaml_is_an_error_before_anything_is_done(
@@ -104,6 +104,11 @@ def foreign(folder: Path) -> None:
     (folder / "notes.txt").write_text("mine")
 
 
+def hidden(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main")
+
+
 def longer(folder: Path) -> None:
     with (folder / "dpo" / "train-00000-of-00001.parquet").open("ab") as file:
         file.write(b"more")
@@ -113,6 +118,7 @@ def longer(folder: Path) -> None:
     ("change", "said"),
     [
         (foreign, "notes.txt is not of prefmill"),
+        (hidden, ".git/HEAD is not of prefmill"),
         (longer, "dpo/train-00000-of-00001.parquet is of another size"),
     ],
 )

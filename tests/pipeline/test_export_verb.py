@@ -131,6 +131,15 @@ def test_views_in_a_recipe(
     assert (folders[1] / "dpo" / "train.jsonl").is_file()
 
 
+def test_check_names_the_views(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exporting(recipe, {"config": "dpo"}, {"config": "dpo", "layout": "sharegpt"})
+    assert main(["check", str(recipe)]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "  exports: dpo",
+        "  views:   dpo as sharegpt",
+    ]
+
+
 def test_a_view_changes_no_key(out: Path, recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     exporting(recipe, {"config": "dpo"}, {"config": "dpo", "layout": "sharegpt"})

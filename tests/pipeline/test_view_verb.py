@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.cli.main import main
 from tests.pipeline.browse.made import answer_row, make_dataset, pair_row, request
+from tests.support import run_recipe
 
 
 @contextmanager
@@ -81,6 +82,27 @@ def test_what_is_marked_is_read_by_an_audit_and_resumed(
     said = json.loads(capsys.readouterr().out)
     agree = said["sections"]["human"]["lines"]["label"]["agree"]
     assert (agree["value"], agree["n"]) == (pytest.approx(0.75), 12)
+
+
+def test_the_judges_words_are_found_in_the_work_of_the_run(tmp_path: Path) -> None:
+    recipe = Path(__file__).parents[2] / "configs" / "scripted.yaml"
+    run_recipe(recipe, tmp_path, "--limit", "4")
+    with viewing(tmp_path) as (_, port):
+        assert request(port, "GET", "/api/start")[2]["isJudged"]
+        for line in request(port, "GET", "/api/rows?config=dpo")[2]["rows"]:
+            named = f"inConfig=dpo&id={line['id']}"
+            record = request(port, "GET", f"/api/row?{named}")[2]["record"]
+            said = request(port, "GET", f"/api/judgements?{named}")[2]["judgements"]
+            assert len(said) == 2  # in both orders
+            assert all(one["labeller"].startswith("judge (") for one in said)
+            assert sum(one["p"] for one in said) / 2 == pytest.approx(record["p_chosen"])
+        answer = request(port, "GET", "/api/rows?config=kto")[2]["rows"][0]
+        named = f"inConfig=kto&id={answer['id']}"
+        assert request(port, "GET", f"/api/judgements?{named}")[2] == {"judgements": []}
+    with viewing(tmp_path, "--annotate") as (_, port):
+        named = f"inConfig=dpo&id={record['id']}"
+        status, _, refused = request(port, "GET", f"/api/judgements?{named}")
+        assert (status, "when the row is marked" in refused["error"]) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,16 @@ def test_rows_are_shown_and_moved_through_by_keys(
     picked(page, "corn 117 between")
 
 
+def test_a_row_is_read_from_its_top(site: str, open_page: Callable[..., Page]) -> None:
+    page = open_page(site, viewport={"width": 700, "height": 400})
+    page.locator(".pf-list").press("j")
+    picked(page, "Be brief.")
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.keyboard.press("j")
+    picked(page, "corn 2 between")
+    assert page.evaluate("document.querySelector('.pf-where').getBoundingClientRect().top") >= 0
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_filters(
     place: str, open_page: Callable[..., Page], request: pytest.FixtureRequest
@@ -399,6 +409,23 @@ def test_with_labels_shown_rows_are_good_or_bad(
         page.locator(".pf-list").press("g")
         page.wait_for_timeout(200)
         assert len(labels.read_text().splitlines()) == 2
+
+
+def test_the_judges_are_asked_when_somebody_wants_to_know(
+    open_page: Callable[..., Page], out: Path
+) -> None:
+    def judged(row: dict[str, Any]) -> list[dict[str, Any]]:
+        return [] if row["margin"] else JUDGED["judgements"]
+
+    with viewing(out, judged=judged) as url:
+        page = open_page(url)
+        page.get_by_text("What the judges said").click()
+        picked(page, "Because <script>")
+        assert "P(chosen wins) 0.75" in page.locator(".pf-row").inner_text()
+        page.locator(".pf-list").press("j")
+        picked(page, "Be brief.")
+        page.get_by_text("What the judges said").click()
+        picked(page, "The run keeps nothing of it.")
 
 
 def test_a_replaced_dataset_is_told(open_page: Callable[..., Page], tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from pipeline.dataset.layouts.record import KINDS, CannotHold, Layout, Made, Row
 from pipeline.dataset.layouts.turns import check_row
 from pipeline.dataset.read import DatasetFolder
 from pipeline.dataset.shards import row_groups, write_shards
-from pipeline.dataset.swap import swap
+from pipeline.dataset.swap import OLD, swap
 from pipeline.files import read_json, write_json
 from schemas.arrow import arrow_schema, check_no_nulls
 from schemas.columns import ROW_ID, Column
@@ -38,7 +38,7 @@ _FORMAT = "prefmill-export-1"
 def usual_folder(dataset: DatasetFolder, layout: Layout) -> Path:
     """Where an export goes if nobody says: `<run>/exports/<layout>`."""
     path = dataset.path
-    exports = "exports" if path.name == "dataset" else f"{path.name}-exports"
+    exports = "exports" if path.name in ("dataset", OLD) else f"{path.name}-exports"
     return path.parent / exports / layout.name
 
 
@@ -59,7 +59,8 @@ def write_export(
         for choice in choose_views(columns, layout, wish)
     ]
     _refuse_foreign(folder)
-    fresh = folder.with_name(f".{folder.name}.new")
+    place = folder.resolve()
+    fresh = place.with_name(f".{place.name}.new")
     try:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
@@ -67,7 +68,7 @@ def write_export(
         for name, text in layout.companions(made).items():
             (fresh / name).write_text(text, encoding="utf-8", newline="\n")
         write_json(fresh / MARK, _mark(layout, made))
-        swap(fresh, folder)
+        swap(fresh, place, f".{place.name}.old")
     except OSError as error:
         raise InputError(
             f"{error.filename or folder}: {error.strerror or error}. Nothing half-written is kept; "
@@ -96,6 +97,8 @@ def _mark(layout: Layout, made: Sequence[Made]) -> dict[str, Any]:
 
 
 def _refuse_foreign(folder: Path) -> None:
+    if folder.resolve() == Path.cwd():  # it is replaced as a whole, and one would stand in nothing
+        raise InputError(f"{folder} is the current folder: name one inside it with --out")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     mark = read_json(folder / MARK) if folder.is_dir() else None

@@ -6,7 +6,8 @@ from html import escape
 
 from pipeline.report.facts import Facts
 from pipeline.report.html import Part, details, number, section, table
-from pipeline.report.text import name, visible
+from pipeline.report.text import coded, name, visible
+from schemas.figures import meaning
 
 _KEY, _TITLE = "making", "How it was made"
 _MEANING = "As the dataset's own manifest says. The card beside the dataset says what columns mean."
@@ -27,8 +28,11 @@ def making_part(facts: Facts) -> Part | None:
     if versions:
         content.append(details("Versions", table(("package", "version"), versions, "Versions")))
     if figures := facts.dataset.figures:
-        rows = [(name(key), number(value)) for key, value in sorted(figures.items())]
-        told = table(("figure", "value"), rows, "Figures", "narrow")
+        rows = [
+            (name(key), number(value), coded(meaning(key)))
+            for key, value in sorted(figures.items())
+        ]
+        told = table(("figure", "value", "meaning"), rows, "Figures")
         content.append(details("Figures by name, as gates take them", told))
     if recipe := facts.made_by.get("recipe"):
         content.append(details("The recipe", f"<pre>{escape(visible(recipe))}</pre>"))

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.browse import index
 from pipeline.browse.desk import Desk
 from pipeline.dataset import shards
 from schemas.errors import InputError
@@ -174,6 +175,16 @@ def test_a_row_in_full_is_the_row(desk: Desk) -> None:
                 assert record["margin"] == row["margin"]
 
 
+def test_answers_are_forgotten_before_they_fill_the_memory(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_KEPT_PLACES", 100)
+    for score in [*range(1, 9)] * 2:  # scores are 1 to 60
+        found = desk.rows({"config": "dpo", "minScore": str(score)})
+        assert found["total"] == 61 - score
+        assert sum(map(len, desk._index._kept.values())) <= 100
+
+
 def test_where_a_row_stands(desk: Desk) -> None:
     asked = {"config": "dpo", "order": "-score"}
     for place, row_id in enumerate(ids(desk, **asked)):
@@ -219,12 +230,21 @@ def test_a_dataset_that_is_replaced_meanwhile(tmp_path: Path) -> None:
         desk.close()
 
 
+@pytest.mark.parametrize("name", ["a[1]", "*", "what?", "it's", 'a "b"', "**", "[!a]", "ü ö"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    make_dataset(tmp_path / name, {"dpo": [pair_row(1)]})
+    desk = Desk(tmp_path / name)
+    assert desk.rows({})["total"] == 1
+    desk.close()
+
+
 def test_what_cannot_be_seen_is_refused(tmp_path: Path) -> None:
     folder = make_dataset(tmp_path, {"dpo": [pair_row(1)]})
     (shard,) = (folder / "dpo").glob("*.parquet")
     shard.write_bytes(b"no Parquet at all")
     with pytest.raises(InputError, match="cannot be read as Parquet"):
         Desk(tmp_path)
+    shutil.rmtree(folder)
     make_dataset(tmp_path, {"dpo": []})
     with pytest.raises(InputError, match="nothing to see"):
         Desk(tmp_path)

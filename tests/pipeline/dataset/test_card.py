@@ -133,10 +133,12 @@ def test_a_release_has_a_number_and_says_what_is_new() -> None:
 
 
 def test_the_main_figures_come_with_their_meaning() -> None:
-    figures = {"dpo.margin.mean": 1.23456, "judge.flip_rate": 0.125, "dpo.rows": 9.0, "x.y": 1.0}
+    flips = "audit.position_bias.judge.flips"
+    figures = {flips: 0.125, "dpo.margin.mean": 1.23456, "dpo.rows": 9.0, "x.y": 1.0}
     card = render_card(RUN, [DPO], ReleaseFacts(figures))
-    assert "| `dpo.margin.mean` | 1.235 | mean gap between" in card
-    assert "| `judge.flip_rate` | 0.125 | share of the comparisons" in card
+    assert "| `dpo.margin.mean` | 1.235 | mean of `margin` over the new rows |" in card
+    assert f"| `{flips}` | 0.125 | judge: share of the pairs on which the judge preferred" in card
+    assert card.index("dpo.margin.mean") < card.index(flips)
     assert "`x.y`" not in card and "`dpo.rows`" not in card
     assert "## Figures" not in render_card(RUN, [DPO], ReleaseFacts({"x.y": 1.0}))
 

@@ -180,7 +180,7 @@ def older(folder: Path) -> None:
             another_glob,
             ["configs: dpo: test: dpo/test-*.parquet, train: data/train-*.parquet"],
         ),
-        (broken_card, ["README.md: 3: the YAML at the head of the card cannot be used"]),
+        (broken_card, ["README.md:3: the YAML at the head of the card cannot be used"]),
         (older, ["format prefmill-dataset-1"]),
     ],
 )

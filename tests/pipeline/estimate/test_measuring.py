@@ -75,6 +75,7 @@ def test_an_earlier_run_of_fewer_rows_is_a_probe(
         assert step["done_rows"] == 0
     assert found["total"]["seconds"]["value"] > 0
     assert any("--probe times without it" in note for note in found["notes"])
+    assert "respond: timed with 12 rows; with more an engine is faster" in found["notes"]
 
 
 def test_a_run_of_another_recipe_is_none(

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.dataset.read import DatasetFolder
+from pipeline.hub import patience
 from tests.hub_server import Hub
 from tests.pipeline.hub.published import command
 
@@ -23,6 +24,7 @@ def push(
 ) -> Push:
     """Publish and expect an exit code; returns what was printed as JSON, and what was said."""
     hub.use(monkeypatch, tmp_path / "home")
+    monkeypatch.setattr(patience, "BACKOFF_S", 0.0)
 
     def run(dataset: DatasetFolder, *options: str, code: int = 0) -> tuple[dict[str, Any], str]:
         ended = main([*command(dataset, *options), "--json"])

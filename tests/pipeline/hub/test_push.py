@@ -69,6 +69,27 @@ def test_a_split_that_is_gone_is_deleted(hub: Hub, push: Push, tmp_path: Path) -
     assert held(hub) == on_hub(second)
 
 
+def test_a_folder_of_the_same_name_is_not_meant(
+    hub: Hub, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "me" / "data").mkdir(parents=True)
+    dataset = small_dataset(tmp_path)
+    push(dataset)
+    assert held(hub) == on_hub(dataset) and not any((tmp_path / "me" / "data").iterdir())
+
+
+def test_the_token_of_the_hubs_own_login_will_do(
+    hub: Hub, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "token").write_text(f"{hub.token}\n")
+    dataset = small_dataset(tmp_path)
+    _, said = push(dataset)
+    assert held(hub) == on_hub(dataset) and hub.token not in said
+
+
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(
     hub: Hub, push: Push, tmp_path: Path
 ) -> None:

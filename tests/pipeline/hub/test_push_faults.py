@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,11 +21,25 @@ def assert_published_once(hub: Hub, files: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("call", ["create", "info", "refs", "commit", "tag"])
-def test_a_busy_hub_is_waited_for(hub: Hub, push: Push, tmp_path: Path, call: str) -> None:
+def test_a_busy_hub_is_asked_again(hub: Hub, push: Push, tmp_path: Path, call: str) -> None:
     dataset = small_dataset(tmp_path)
-    hub.fail(next=call, status=429, retry_after=1)
+    hub.fail(next=call, status=429, retry_after=0)
     _, said = push(dataset)
-    assert "the hub answers 429 (told to fail with 429), and asks to wait 1 s; trying again" in said
+    assert "the hub answers 429 (told to fail with 429); trying again" in said
+    assert_published_once(hub, on_hub(dataset))
+
+
+def test_a_busy_hub_is_left_alone_for_as_long_as_it_asks(
+    hub: Hub, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tenacity
+
+    waits: list[float] = []
+    monkeypatch.setattr(tenacity.nap.time, "sleep", waits.append)
+    dataset = small_dataset(tmp_path)
+    hub.fail(next="commit", status=429, retry_after=900)
+    _, said = push(dataset)
+    assert waits == [900.0] and "asks to wait 900 s; trying again in 900 s" in said
     assert_published_once(hub, on_hub(dataset))
 
 
@@ -37,10 +52,18 @@ def test_a_broken_hub_is_asked_again(hub: Hub, push: Push, tmp_path: Path, statu
     assert_published_once(hub, on_hub(dataset))
 
 
-@pytest.mark.parametrize("call", ["preupload", "batch", "upload", "verify"])
-@pytest.mark.parametrize("how", [{"cut": True}, {"status": 500}])
+@pytest.mark.parametrize(
+    ("call", "how"),
+    [
+        ("preupload", {"status": 500}),
+        ("batch", {"cut": True}),
+        ("upload", {"cut": True}),
+        ("upload", {"status": 500}),
+        ("verify", {"lose": True}),
+    ],
+)
 def test_uploads_go_on_where_they_stopped(
-    hub: Hub, push: Push, tmp_path: Path, call: str, how: dict[str, bool]
+    hub: Hub, push: Push, tmp_path: Path, call: str, how: dict[str, Any]
 ) -> None:
     dataset = small_dataset(tmp_path)
     hub.fail(next=call, **how)

@@ -82,11 +82,18 @@ def test_a_public_repo_does_not_get_what_is_to_be_private(
     assert "is public" in said and held(hub) == {}
 
 
+def test_a_repo_that_ignores_our_files(hub: Hub, push: Push, tmp_path: Path) -> None:
+    hub.repo("me/data").write({".gitignore": b"*.json\n"})
+    _, said = push(small_dataset(tmp_path), "--adopt", code=2)
+    assert ".gitignore leaves out manifest.json" in said
+    assert held(hub) == {".gitignore": b"*.json\n"}
+
+
 def test_a_missing_licence(hub: Hub, push: Push, tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path, license=None)
     _, said = push(dataset, code=2)
     assert "no licence is stated" in said and "--no-license" in said
-    assert held(hub) == {} and hub.uploads == []
+    assert hub.repos == {} and hub.uploads == []
     push(dataset, "--no-license")
     assert held(hub) == on_hub(dataset)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_every_config_compiles_and_fits_the_schema(path: Path) -> None:
 def test_every_config_opens_with_its_schema_and_its_command(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.startswith("# yaml-language-server: $schema=../schemas/recipe.schema.json\n")
-    assert f"#   prefmill run configs/{path.name}\n" in text
+    assert re.search(rf"^#   prefmill (run|refresh) configs/{path.name}( |$)", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

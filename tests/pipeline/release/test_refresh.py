@@ -155,6 +155,18 @@ def test_a_failed_gate_leaves_the_last_release_and_a_mended_recipe_goes_on(night
     assert all(line["reused"] for line in told["run"]["steps"])
 
 
+def test_a_gate_may_be_relative_to_the_last_release_and_more_rows_mend_it(nights: Nights) -> None:
+    nights.write(RECIPE + "gates: {rules: [{figure: dpo.new_rows, max_drop: 0.5}]}\n")
+    nights.told()
+    nights.prompts(range(11))
+    said = nights.refused(3)
+    assert "dpo.new_rows: 3 is below 4" in said and "the last release had 8" in said
+    assert nights.dataset.release == 1
+    nights.prompts(range(12))
+    told = nights.told()
+    assert (told["release"], told["added"]["dpo"]) == (2, 4)
+
+
 def test_work_of_a_release_takes_the_place_of_the_last_ones(
     nights: Nights, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +175,18 @@ def test_work_of_a_release_takes_the_place_of_the_last_ones(
     nights.told()
     assert not list((nights.home / "releases").iterdir())
     assert len(list((nights.home / "work").glob("02-respond-*"))) == 1
+    assert main(["status", str(nights.home)]) == 0
+    assert "finished" in capsys.readouterr().out
+
+
+def test_a_work_folder_elsewhere_holds_the_work_of_the_current_release(
+    nights: Nights, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nights.replace("{workers: 0,", f"{{workers: 0, work: {tmp_path / 'work'},")
+    nights.told()
+    nights.prompts(range(9))
+    assert nights.told()["release"] == 2
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["0002"]
     assert main(["status", str(nights.home)]) == 0
     assert "finished" in capsys.readouterr().out
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.hub.contents import Source
 from pipeline.hub.places import open_place
+from pipeline.hub.store import Store
 from tests.hub_server import TOKEN, Hub
 from tests.pipeline.hub.published import held
 from tests.pipeline.release.nights import RECIPE, Nights, prompt, requests
@@ -167,6 +169,36 @@ def test_a_url_is_refreshed_alike(nights: Nights, tmp_path: Path) -> None:
     there = open_place(nights.into)
     assert there.release == 2
     assert (there.path / "manifest.json").read_bytes() == nights.files()["manifest.json"]
+
+
+class Cut(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("at", ["dpo/", "manifest.json"])
+def test_a_refresh_that_was_killed_while_it_wrote_to_a_url_is_finished(
+    nights: Nights, at: str
+) -> None:
+    nights.into = f"memory://refresh-cut/{at.strip('/.')}"
+    nights.told()
+    nights.prompts(range(9))
+    put = Store.put
+
+    def cut(store: Store, name: str, source: Source) -> None:
+        if name.startswith(at):
+            raise Cut
+        put(store, name, source)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(Store, "put", cut)
+        nights.refresh()
+    moved = nights.home.rename(nights.folder / "moved")
+    assert "is under way, or was cut short" in nights.refused(2)
+    shutil.rmtree(nights.home)
+    moved.rename(nights.home)
+    assert nights.told()["release"] == 2
+    there = open_place(nights.into)
+    assert (there.release, sum(there.splits("dpo").values())) == (2, 9)
 
 
 def test_a_folder_keeps_its_work_itself(nights: Nights, tmp_path: Path) -> None:

@@ -85,6 +85,15 @@ def test_a_row_ends_where_it_was_turned_away(curating: Path, tmp_path: Path) -> 
     assert json.loads(json.dumps(preview_json(found)))["journeys"][0]["row_id"]
 
 
+def test_exports_are_shown_in_the_layouts_that_are_asked_for(tmp_path: Path) -> None:
+    views = "export=[{config: dpo, layout: openrlhf}, {config: dpo, layout: axolotl}]"
+    found = preview(SCRIPTED, tmp_path, views, rows=1)
+    steps = [stop.step for stop in found.journeys[0].stops]
+    assert steps[-3:] == ["export_dpo", "openrlhf: dpo", "axolotl: dpo"]
+    row = found.journeys[0].stops[-2].rows[0].added
+    assert row["chosen"] == found.journeys[0].stops[-3].rows[0].changed["chosen"][1]
+
+
 def test_only_as_many_records_are_read(curating: Path, tmp_path: Path) -> None:
     with (tmp_path / "pairs.jsonl").open("a") as file:
         file.write("\nthis is no JSON")
@@ -94,16 +103,16 @@ def test_only_as_many_records_are_read(curating: Path, tmp_path: Path) -> None:
 def test_a_step_that_fails_shows_what_came_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = tmp_path / "recipe.yaml"
-    pair = "  - {stage: pair, strategy: best_worst}\n"
-    nothing = "  - {stage: filter, where: margin < 0}\n"
-    recipe.write_text(SCRIPTED.read_text().replace(pair, pair + nothing))
-    code = main(["preview", str(recipe), "-n", "2"])
+    script = tmp_path / "script.yaml"
+    script.write_text("rules: []\nfaults: [{effect: die, match: Scripted answer}]\n")
+    judge = f"models.judge={{engine: scripted, model: {script}}}"
+    settings = ["--set", judge, "--set", "stages.judge.model=judge"]
+    code = main(["preview", str(SCRIPTED), "-n", "2", *settings])
     captured = capsys.readouterr()
-    assert code != 0 and "KTO rows have 0 desirable" in captured.err
-    assert "lost at filter" in captured.out and "turned away" in captured.out
-    assert "not reached: export_dpo, export_kto\n" in captured.out
-    assert "judge          2    2  -" in captured.out
+    assert code != 0 and "killed their worker twice" in captured.err
+    assert "came to filter_rules" in captured.out
+    assert "not reached: judge, pair, export_dpo, export_kto\n" in captured.out
+    assert "filter_rules   2    2  -" in captured.out
 
 
 def test_losses_and_gates_do_not_stop_a_preview(tmp_path: Path) -> None:

@@ -173,6 +173,24 @@ def test_what_is_not_ours_is_left_alone(pairs: DatasetFolder, tmp_path: Path) ->
     assert (tmp_path / "export" / "thesis.tex").read_text() == "years of work"
 
 
+def test_the_folder_one_stands_in(
+    pairs: DatasetFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(InputError, match="is the current folder: name one inside it"):
+        write_export(pairs, LLAMA_FACTORY, [Wish()], Path())
+
+
+def test_a_dataset_that_was_put_aside_is_left_alone(pairs: DatasetFolder, tmp_path: Path) -> None:
+    """An export into the run's folder must not take the place of a swap that was stopped."""
+    aside = pairs.path.rename(pairs.path.with_name(".dataset.old"))
+    dataset = open_dataset(aside.parent)
+    assert usual_folder(dataset, TRL) == tmp_path / "run" / "exports" / "trl"
+    write_export(dataset, TRL, [Wish()], tmp_path / "run" / "mine")
+    assert contents(aside)
+
+
 def test_a_newer_export_takes_the_place_of_an_older(pairs: DatasetFolder, tmp_path: Path) -> None:
     folder = tmp_path / "export"
     write_export(pairs, TRL, [Wish(task="reward")], folder)
