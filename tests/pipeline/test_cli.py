@@ -275,7 +275,7 @@ def test_each_template_stands_alone(
     recipe = tmp_path / f"{name}.yaml"
     text = recipe.read_text(encoding="utf-8")
     assert text.startswith("# yaml-language-server: $schema=recipe.schema.json\n")
-    assert "configs/" not in text and f"prefmill run {name}.yaml" in text
+    assert "configs/" not in text and re.search(rf"prefmill (run|refresh) {name}.yaml", text)
     assert main(["check", str(recipe)]) == 0
     capsys.readouterr()
     named = set(re.findall(r"[\w-]+/[\w-]+\.(?:jsonl|yaml)", text))
