@@ -114,6 +114,7 @@ class Hub:
         for name, value in {
             "ENDPOINT": self.url,
             "HUGGINGFACE_CO_URL_TEMPLATE": self.url + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_OFFLINE": False,  # other tests of this process may have set it
             "HF_HUB_DISABLE_XET": True,
             "HF_HUB_DISABLE_TELEMETRY": True,
             "HF_HUB_CACHE": str(home / "hub"),
