@@ -43,7 +43,7 @@ bench: install ## measure; prints figures, see tests/benchmarks/RESULTS.md
 	$(BIN)/python -m tests.benchmarks.bench_scale
 
 picture: install ## take the README's picture of the report of the quickstart run
-	$(BIN)/python -m tests.take_picture runs/quickstart report.png
+	$(BIN)/python -m tests.take_picture runs/quickstart tests/data/report.png
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info stages/kernels/__pycache__
