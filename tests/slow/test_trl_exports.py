@@ -56,8 +56,8 @@ export: [{config: negatives, layout: d2o}]
 """,
 }
 """By name, what follows the labels, and what is exported."""
-WITHOUT_PREFERENCES = {"sft", "signatures"}
-"""Tried in `tests/pipeline/test_given_data.py` and `test_releases.py`."""
+WITHOUT_PREFERENCES = {"lineage", "sft", "signatures"}
+"""Tried in `tests/pipeline/test_given_data.py`, `test_releases.py` and, lineage, in its own tests."""
 
 
 @pytest.fixture(scope="module")
