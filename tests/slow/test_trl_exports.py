@@ -57,7 +57,7 @@ export: [{config: negatives, layout: d2o}]
 }
 """By name, what follows the labels, and what is exported."""
 WITHOUT_PREFERENCES = {"lineage", "sft", "signatures"}
-"""Tried in `tests/pipeline/test_given_data.py`, `test_releases.py` and, lineage, in its own tests."""
+"""Tried in the tests of `export_lineage`, in `test_given_data.py` and in `test_releases.py`."""
 
 
 @pytest.fixture(scope="module")
