@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.tables import text_table
 from pipeline.recipe.catalog import load_catalog
 from pipeline.recipe.jsonschema import recipe_schema
 from pipeline.recipe.nearest import did_you_mean
 from pipeline.recipe.yaml_io import parse_yaml
+from pipeline.tables import text_table
 from schemas.errors import InputError
 
 _SCHEMA_FILE = "recipe.schema.json"

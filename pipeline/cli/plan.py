@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.settings import overrides
-from pipeline.cli.tables import text_table
 from pipeline.engines.base import ModelSpec
 from pipeline.estimate.earlier import read_earlier
 from pipeline.estimate.estimate import Estimate, estimate, source_rows
@@ -23,6 +22,7 @@ from pipeline.runtime.fitting import Load, gib
 from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models, work_folder
 from pipeline.runtime.stations import Station
 from pipeline.runtime.survey import Survey, survey_fleet
+from pipeline.tables import text_table
 from schemas.recipe import Placement
 from schemas.stage import Positions
 

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.cli.tables import markdown_table, text_table
 from pipeline.cli.type_words import default_words, type_words
 from pipeline.recipe.catalog import Catalog, find_stage, load_catalog
+from pipeline.tables import markdown_table, text_table
 from schemas.columns import Column
 from schemas.stage import Stage
 

@@ -15,6 +15,7 @@ from pipeline.compare.structure import (
     NumberShift,
     Spread,
 )
+from pipeline.tables import text_table
 
 _LEAST = 0.05
 """Relative change below which a figure is not shown."""
@@ -114,7 +115,7 @@ def _numbers(config: ConfigDiff) -> list[str]:
         for shift in moved
     ]
     more = [f"{rest:,} other numbers have not shifted to speak of"] if rest else []
-    return [*_table(head, rows), *more, _SCALE]
+    return [*text_table(head, rows).split("\n"), *more, _SCALE]
 
 
 def _shift(shift: NumberShift) -> str:
@@ -162,7 +163,7 @@ def _figures(figures: Sequence[FigureChange]) -> list[str]:
     rows = [(figure.name, _told(figure.old), _told(figure.new)) for figure in changed[:_FIGURES]]
     more = len(changed) - len(rows)
     end = [f"{_INDENT}and {more:,} others: --json has them"] if more > 0 else []
-    table = _table(("", "before", "now"), rows)
+    table = text_table(("", "before", "now"), rows).split("\n")
     return ["", "OTHER FIGURES THAT CHANGED", *(_INDENT + line for line in table), *end]
 
 
@@ -179,8 +180,3 @@ def _told(value: float | None) -> str:
 
 def _signed(value: float | None) -> str:
     return _NOT_HAD if value is None else f"{value:+.2f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]

@@ -13,8 +13,8 @@ from pipeline.dataset.card_head import front_matter, head_text, memory_of
 from pipeline.dataset.card_loading import loading_section
 from pipeline.dataset.card_making import counts_section, limits_section, making_section
 from pipeline.dataset.card_marks import GUIDE, mark_section
-from pipeline.dataset.card_tables import table
 from pipeline.dataset.facts import ConfigFacts, ReleaseFacts, RunFacts
+from pipeline.tables import markdown_table
 from stages.export_kto import desirable_weight_range
 
 _SINGLE = ReleaseFacts()
@@ -105,7 +105,7 @@ _OF_ANSWERS = "The models' own terms may bind what they wrote."
 
 
 def _config(config: ConfigFacts) -> str:
-    columns = table(
+    columns = markdown_table(
         ("column", "type", "meaning"),
         [
             (f"`{c.name}`", f"`{c.type}`" + (", may be null" if c.nullable else ""), c.doc)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.dataset.card_tables import figure_text, table
+from pipeline.dataset.figure_words import figure_text
+from pipeline.tables import markdown_table
 from schemas.figures import main_figures, meaning
 
 
@@ -14,6 +15,6 @@ def figures_section(figures: Mapping[str, float]) -> str:
     if not rows:
         return ""
     return (
-        f"## Figures\n\n{table(('figure', 'value', 'meaning'), rows)}\n\n"
+        f"## Figures\n\n{markdown_table(('figure', 'value', 'meaning'), rows)}\n\n"
         "`manifest.json` has all that were measured."
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.dataset.card_tables import table
 from pipeline.dataset.facts import ConfigFacts
+from pipeline.tables import markdown_table
 
 _READERS = {
     "dpo": "TRL `DPOTrainer`, `CPOTrainer`, `ORPOTrainer`; `RewardTrainer`, without the column "
@@ -40,5 +40,5 @@ def loading_section(configs: Sequence[ConfigFacts]) -> str:
     ]
     return (
         f"## How to load it\n\n```python\n{code}\n```\n\n`PATH` is this folder, or the dataset's "
-        f"name on the Hub.\n\n{table(('config', 'splits', 'read by'), rows)}"
+        f"name on the Hub.\n\n{markdown_table(('config', 'splits', 'read by'), rows)}"
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from pipeline.dataset.card_tables import figures_text, table
 from pipeline.dataset.facts import RunFacts, StepFacts
+from pipeline.dataset.figure_words import figures_text
+from pipeline.tables import markdown_table
 
 _OF_MODELS = "Labels are opinions of models, with their biases: length, style, their own writing."
 _OF_PROGRAMS = "A program's label says that an answer passed its checks, and nothing more."
@@ -22,10 +23,10 @@ def making_section(run: RunFacts) -> str:
     models = [
         (m.role, m.model, m.engine, m.revision or "local files", m.fingerprint) for m in run.models
     ]
-    parts = [table(("role", "model", "engine", "revision", "fingerprint"), models)]
+    parts = [markdown_table(("role", "model", "engine", "revision", "fingerprint"), models)]
     if run.prompts:
         texts = [(f"`{name}`", f"`{found}`") for name, found in sorted(run.prompts.items())]
-        parts.append(table(("prompt text", "hash"), texts))
+        parts.append(markdown_table(("prompt text", "hash"), texts))
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     fence = "`" * max(3, _longest_run(run.recipe, "`") + 1)
     parts.append(f"Versions: {versions}. The recipe:")
@@ -52,7 +53,7 @@ def counts_section(steps: Sequence[StepFacts]) -> str:
         )
         for step in steps
     ]
-    counts = table(("step", "stage", "rows in", "rows out", "rejects by reason"), rows)
+    counts = markdown_table(("step", "stage", "rows in", "rows out", "rejects by reason"), rows)
     decided = "".join(
         f"\n* `{step.name}`: {figures_text(step.figures)}" for step in steps if step.figures
     )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.dataset.card_tables import figures_text
+from pipeline.dataset.figure_words import figures_text
 from pipeline.runtime.console import duration
 from pipeline.runtime.reports import StepReport
 from pipeline.runtime.tally import Tally

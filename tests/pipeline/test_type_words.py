@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from pipeline.cli.tables import markdown_table, text_table
 from pipeline.cli.type_words import default_words, type_words
+from pipeline.tables import markdown_table, text_table
 from schemas.stage import ModelRole, StageConfig
 
 Share = Annotated[float, Field(ge=0, lt=1)]

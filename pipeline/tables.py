@@ -1,4 +1,4 @@
-"""Plain text tables for the terminal: the same whether read or piped."""
+"""Tables as plain text, the same whether read or piped, and as Markdown."""
 
 from __future__ import annotations
 
