@@ -79,12 +79,13 @@ def local_cluster(fleet: Fleet) -> Site:
     import dask
     from distributed import Client, Scheduler, SpecCluster
 
-    from pipeline.runtime.nursery import close_nursery, open_nursery
+    from pipeline.runtime.nursery import close_nursery, open_nursery, stand_in_for_dask
 
     dashboard = find_spec("bokeh") is not None
     children = any(seat.children for seat in fleet.seats)
     with ExitStack() as undo:
         open_nursery()
+        stand_in_for_dask()
         undo.callback(close_nursery)
         # A daemonic process may not have children; with them, `guard` does what daemons do.
         undo.enter_context(

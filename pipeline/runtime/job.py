@@ -28,6 +28,7 @@ from pipeline.runtime.interrupt import StopSwitch
 from pipeline.runtime.keyed import KeyedStep, key_steps, resolve_models, work_folder
 from pipeline.runtime.lock import output_folder, own_work
 from pipeline.runtime.model_pool import Tell
+from pipeline.runtime.pandas_later import leave_pandas_out
 from pipeline.runtime.partfile import FORMAT
 from pipeline.runtime.probe import leave_mark, probe_folder
 from pipeline.runtime.progress import Progress
@@ -77,6 +78,7 @@ def run_job(
     """
     started = time.monotonic()
     relax_collector()
+    leave_pandas_out()
     specs = resolve_models(plan)
     for note in dict.fromkeys(note for spec in specs.values() for note in spec.notes):
         progress.say(note)

@@ -13,7 +13,6 @@ from typing import Any
 
 _IMPORTED = [
     "distributed.nanny",
-    "pandas",  # Arrow imports it for the first array that it makes
     "pipeline.runtime.worker",
     "pyarrow.parquet",
     "schemas.arrow",
@@ -27,6 +26,17 @@ def open_nursery() -> None:
 
     multiprocessing.get_context("forkserver").set_forkserver_preload(_IMPORTED)
     forkserver.ensure_running()
+
+
+def stand_in_for_dask() -> None:
+    """Have Dask use the process that is there as it is.
+
+    Where it forks workers it first imports whatever its users may need, pandas too, to have the
+    process import the same; ours has its own list.
+    """
+    from distributed import utils
+
+    utils._forkserver_preload_set = True
 
 
 def close_nursery() -> None:

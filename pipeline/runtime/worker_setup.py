@@ -52,10 +52,12 @@ def prepare_worker(packed: bytes) -> Facts:
     from distributed import get_worker
 
     from pipeline.runtime.garbage import relax_collector
+    from pipeline.runtime.pandas_later import leave_pandas_out
     from pipeline.runtime.watchdog import watch_over
     from pipeline.runtime.worker import POOL
 
     relax_collector()
+    leave_pandas_out()
     watch_over(POOL.pulse)
     worker = get_worker()
     probe: Probe | None = pickle.loads(packed)
