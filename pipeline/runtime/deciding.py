@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.engines.devices import host_cores
 from pipeline.runtime.contract import check_survivors, project, settle
+from pipeline.runtime.garbage import give_back_memory
 from pipeline.runtime.rounds import Verdict, mark_of, marked, record, recorded
 from pipeline.runtime.store import StepFolder
 from pipeline.runtime.surroundings import StepSurroundings
@@ -38,6 +39,7 @@ def decide(task: PartTask, stage: Stage[Any]) -> Verdict:
     if earlier is not None and earlier.turn == task.turn:
         return earlier  # its worker died before it could say so, and the sketches are gone
     sketches = [task.folder.sketches(task.turn).read_rows(part) for part in task.parts]
+    give_back_memory()
     with _all_cores():
         decision = _decision(task, stage, sketches)
     start = 0

@@ -1,7 +1,8 @@
-"""How often Python looks for reference cycles."""
+"""The memory of a process that runs parts: looked through seldom, given back where it matters."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 
 
@@ -12,3 +13,16 @@ def relax_collector() -> None:
     through them again and again, which takes a fifth of the time of a run without a model.
     """
     gc.set_threshold(100_000, 50, 100)
+
+
+def give_back_memory() -> None:
+    """Give the system what parts have left behind free, before something large is made.
+
+    Tens of MB: allocators keep them, for parts to come, in pieces that large arrays do not fit in.
+    """
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # the GNU C library's
+    if trim is not None:
+        trim(0)

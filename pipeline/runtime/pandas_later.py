@@ -1,7 +1,7 @@
 """Arrow without pandas, until somebody wants pandas.
 
 For the first array that pyarrow makes of a list it imports pandas, only to tell whether the list is
-a Series. In a process where nobody has a Series that is a quarter of a second and 45 MB for nothing.
+a Series. In a process where nobody has a Series that costs a quarter of a second and 45 MB.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numpy as np
 from numba import config
 from numpy.typing import NDArray
 
+from stages.kernels.equal import first_equal
 from stages.kernels.jit import kernel
 from stages.kernels.tokens import Hashes, Ints
 
@@ -40,14 +41,14 @@ def buckets_of(band: Callable[[int], Hashes], bands: int, nodes: int) -> Buckets
     """The buckets of all bands.
 
     Args:
-        band: gives the hashes of one band, u64[nodes]; each is held no longer than it is sorted.
+        band: gives the hashes of one band, u64[nodes]; each is held no longer than it is looked at.
         bands: how many there are.
         nodes: how many hashes a band has.
     """
 
     def runs(place: int) -> tuple[Nodes, Ints]:
         hashes = band(place)
-        found: tuple[Nodes, Ints] = _runs(hashes, np.argsort(hashes))
+        found: tuple[Nodes, Ints] = _runs(first_equal(hashes, hashes))
         return found
 
     with ThreadPoolExecutor(config.NUMBA_NUM_THREADS) as pool:
@@ -59,22 +60,27 @@ def buckets_of(band: Callable[[int], Hashes], bands: int, nodes: int) -> Buckets
 
 
 @kernel()
-def _runs(band: Hashes, order: Ints) -> tuple[Nodes, Ints]:
-    """(members i32, sizes i64) of the runs of two and more equal hashes."""
-    members = np.empty(len(band), np.int32)
-    sizes = np.empty(len(band) // 2, np.int64)
-    n_members = n_runs = first = 0
-    for place in range(1, len(band) + 1):
-        if place < len(band) and band[order[place]] == band[order[first]]:
-            continue
-        size = place - first
-        if size > 1:
-            members[n_members : n_members + size] = np.sort(order[first:place])
-            n_members += size
-            sizes[n_runs] = size
+def _runs(firsts: Ints) -> tuple[Nodes, Ints]:
+    """(members i32, sizes i64) of the groups of two and more, from the first of each node's."""
+    counts = np.zeros(len(firsts), np.int64)
+    for first in firsts:
+        counts[first] += 1
+    n_members = n_runs = 0
+    fill = np.empty(len(firsts), np.int64)
+    sizes = np.empty(len(firsts) // 2, np.int64)
+    for node in range(len(firsts)):
+        if counts[node] > 1:
+            fill[node] = n_members
+            n_members += counts[node]
+            sizes[n_runs] = counts[node]
             n_runs += 1
-        first = place
-    return members[:n_members].copy(), sizes[:n_runs].copy()
+    members = np.empty(n_members, np.int32)
+    for node in range(len(firsts)):
+        first = firsts[node]
+        if counts[first] > 1:
+            members[fill[first]] = node
+            fill[first] += 1
+    return members, sizes[:n_runs].copy()
 
 
 @kernel()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.kernels.equal import first_equal
 from stages.kernels.tokens import Hashes, Ints
 
 
@@ -29,13 +30,9 @@ def collapse(first: Hashes, second: Hashes, order: Ints) -> Collapsed:
         first, second: u64[rows], 128 bits that stand for the content of each row.
         order: i64[rows], the rows from the best to the worst.
     """
-    ranks = np.lexsort((second[order], first[order]))  # within a node from the best to the worst
-    sorted_first, sorted_second = first[order[ranks]], second[order[ranks]]
-    opens = np.ones(len(ranks), bool)
-    opens[1:] = (sorted_first[1:] != sorted_first[:-1]) | (sorted_second[1:] != sorted_second[:-1])
-    by_rank = np.argsort(ranks[opens])
-    number = np.empty(len(by_rank), np.int64)
-    number[by_rank] = np.arange(len(by_rank))
+    firsts = first_equal(first[order], second[order])
+    is_best = firsts == np.arange(len(order))
+    numbers = np.cumsum(is_best) - 1
     of = np.empty(len(order), np.int64)
-    of[order[ranks]] = number[np.cumsum(opens) - 1]
-    return Collapsed(order[ranks[opens][by_rank]], of)
+    of[order] = numbers[firsts]
+    return Collapsed(order[is_best], of)

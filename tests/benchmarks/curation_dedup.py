@@ -24,6 +24,7 @@ REQUIREMENTS = {
     "datasketch": ("datasketch==2.0.0", "xxhash", "pyarrow"),
 }
 THRESHOLD, NGRAM = 0.8, 5
+_ON = ", cores: "
 AS_PEERS = {
     "method": "minhash",
     "text": ["answer"],
@@ -84,38 +85,49 @@ def commands(file: Path, scratch: Path, only: list[str]) -> dict[str, list[str]]
 
 
 def compare(
-    data: Path, scratch: Path, rows: int, repeats: int, cores: list[int], peers: list[str]
+    data: Path, scratch: Path, rows: int, repeats: int, counts: list[int], peers: list[str]
 ) -> None:
-    """Time all in turn on the cores, and print a table."""
+    """Time all in turn, each on so many cores and so many, and print a table for each count."""
     file = corpus(data, scratch, rows)
     truth = truth_of(file)
     size = pq.read_table(file, columns=["text"]).nbytes / 1e6
     print(
         f"\n{rows:,} documents, {size:.1f} MB, {len(truth.pairs):,} pairs alike, "
-        f"{rows - len(truth.dropped):,} stay; {len(cores)} core(s), {repeats} rounds in turn\n"
+        f"{rows - len(truth.dropped):,} stay; {repeats} rounds in turn"
     )
+    tools = commands(file, scratch, peers)
     runs = {
-        name: partial(run_pinned, command, cores)
-        for name, command in commands(file, scratch, peers).items()
+        f"{name}{_ON}{count}": partial(run_pinned, command, list(range(count)))
+        for name, command in tools.items()
+        for count in counts
     }
     costs = in_turn(runs, repeats)
-    gaoya = next((got for name, got in costs.items() if name.startswith("gaoya")), [])
-    print(
-        "| tool | documents per CPU-second | ratio to gaoya | documents/s | peak MB "
-        "| whole process, CPU s | pair precision | pair recall | stay |\n|" + "---|" * 9
-    )
-    for name, got in costs.items():
-        against = ratio(got, gaoya, Cost.work_s.fget) if gaoya and got is not gaoya else "-"
-        line = [
-            f"{rows / median(got, lambda c: c.work_s):,.0f}",
-            against,
-            f"{rows / median(got, lambda c: float(c.said['wall_s'])):,.0f}",
-            f"{median(got, lambda c: c.peak_mb):,.0f}",
-            f"{median(got, lambda c: c.cpu_s):.1f}",
-            *judged(name, file, scratch, truth),
-            f"{got[-1].said.get('kept', '-'):,}" if "kept" in got[-1].said else "-",
-        ]
-        print(f"| {name} | " + " | ".join(line) + " |", flush=True)
+    for count in counts:
+        print(
+            f"\n{count} core(s)\n\n"
+            "| tool | documents per CPU-second | ratio to gaoya | documents/s "
+            f"| times those on {counts[0]} | peak MB | whole process, CPU s | pair precision "
+            "| pair recall | stay |\n|" + "---|" * 10
+        )
+        found = {name: costs[f"{name}{_ON}{count}"] for name in tools}
+        gaoya = next((got for name, got in found.items() if name.startswith("gaoya")), [])
+        for name, got in found.items():
+            against = ratio(got, gaoya, Cost.work_s.fget) if gaoya and got is not gaoya else "-"
+            line = [
+                f"{rows / median(got, lambda c: c.work_s):,.0f}",
+                against,
+                f"{rows / median(got, _seconds):,.0f}",
+                ratio(got, costs[f"{name}{_ON}{counts[0]}"], _seconds),
+                f"{median(got, lambda c: c.peak_mb):,.0f}",
+                f"{median(got, lambda c: c.cpu_s):.1f}",
+                *judged(name, file, scratch, truth),
+                f"{got[-1].said.get('kept', '-'):,}" if "kept" in got[-1].said else "-",
+            ]
+            print(f"| {name} | " + " | ".join(line) + " |", flush=True)
+
+
+def _seconds(cost: Cost) -> float:
+    return float(cost.said["wall_s"])
 
 
 def judged(name: str, file: Path, scratch: Path, truth: Truth) -> tuple[str, str]:

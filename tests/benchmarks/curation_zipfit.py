@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.benchmarks.environments import python_of, version_in
-from tests.benchmarks.pinned import PEERS, ROOT, Cost, in_turn, median, ratio, run_pinned
+from tests.benchmarks.pinned import PART_ROWS, PEERS, ROOT, Cost, in_turn, median, ratio, run_pinned
 from tests.benchmarks.target_sets import instructions, target_set
 
 REQUIREMENTS = ("zip-fit==1.0.9", "lz4", "zstandard", "brotli", "numpy", "datasets")
@@ -56,7 +56,7 @@ def write(stem: Path, texts: list[str]) -> None:
     stem.with_suffix(".jsonl").write_text("".join(lines))
     ids = [f"row-{n:08d}" for n in range(len(texts))]
     table = pa.table({"row_id": ids, "text": pa.array(texts, pa.large_string())})
-    pq.write_table(table, stem.with_suffix(".parquet"))
+    pq.write_table(table, stem.with_suffix(".parquet"), row_group_size=PART_ROWS)
 
 
 def one(scratch: Path, name: str, share: float, pairs: int, repeats: int, cores: list[int]) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PEERS = Path(__file__).parent / "curation_peers"
+PART_ROWS = 300
+"""Of files with a few thousand rows, so that each core has some parts."""
 
 
 @dataclass(frozen=True, slots=True)

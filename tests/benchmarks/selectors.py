@@ -21,7 +21,7 @@ from pipeline.engines.open import open_model, with_files
 from pipeline.engines.resolve import resolve_model
 from schemas.models import EmbedRequest
 from schemas.recipe import ModelEntry, ModelPlacement
-from tests.benchmarks.pinned import PEERS, run_pinned
+from tests.benchmarks.pinned import PART_ROWS, PEERS, run_pinned
 
 ENCODER = ModelEntry(model="all-minilm-l6-v2", kind="embedding")
 STAGES: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -64,7 +64,7 @@ def orders(
     """
     ids = [f"row-{n:08d}" for n in range(len(pool.texts))]
     table = pa.table({"row_id": ids, "text": pa.array(pool.texts, pa.large_string())})
-    pq.write_table(table, scratch / "pool.parquet")
+    pq.write_table(table, scratch / "pool.parquet", row_group_size=PART_ROWS)
     lines = (json.dumps({"text": text}) + "\n" for text in pool.targets)
     (scratch / "targets.jsonl").write_text("".join(lines))
     for method, find in methods(scratch).items():

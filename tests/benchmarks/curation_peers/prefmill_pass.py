@@ -1,9 +1,10 @@
 """One of our stages over a Parquet file, without a runner: its functions as workers call them.
 
 STAGE CONFIG_JSON PARQUET OUT: the text column is the answer and the prompt of a row, other columns
-are taken as they are. Parts go through as many threads as there are cores, sketches lie on disk as
-a runner has them. Everything runs once on a few rows first: compiled code is read from Numba's
-cache then, as it is in a worker. Of a stage with both, only the dataset pass runs.
+are taken as they are. Parts, the row groups of the file, go through as many threads as there are
+cores, sketches lie on disk as a runner has them. Everything runs once on a few rows first: compiled
+code is read from Numba's cache then, as it is in a worker. Of a stage with both, only the dataset
+pass runs.
 Writes the ids and scores of the rows that stay, and what is said of the others.
 """
 
@@ -15,10 +16,9 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,13 @@ import pyarrow.parquet as pq
 from costs import measured, peak_mb
 
 from pipeline.inputs.readers import read_given
+from pipeline.runtime.garbage import give_back_memory
+from pipeline.runtime.pandas_later import leave_pandas_out
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch
 from schemas.columns import MESSAGES
 
-PART_ROWS, WARM_ROWS = 5000, 50
+WARM_ROWS = 50
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -85,58 +87,68 @@ def _conversations(texts: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(np.arange(len(texts) + 1, dtype=np.int32)), turns)
 
 
-def parts_of(path: Path, rows: int | None = None) -> Iterator[pa.Table]:
-    """The file in parts, some for each core; with `rows` only its beginning."""
-    file = pq.ParquetFile(path)
-    for batch in file.iter_batches(part_size(file, rows)):
-        yield pa.table(batch)
-        if rows:
-            return
+class Parts:
+    """The row groups of a Parquet file, each read by the thread that needs it.
 
+    With `rows` there is one part: the beginning of the first group.
+    """
 
-def part_size(file: pq.ParquetFile, rows: int | None) -> int:
-    """Rows of a part."""
-    return rows or min(PART_ROWS, -(-file.metadata.num_rows // (4 * CORES)))
+    def __init__(self, path: Path, rows: int | None = None) -> None:
+        found = pq.read_metadata(path)
+        sizes = [found.row_group(n).num_rows for n in range(found.num_row_groups)]
+        self._path, self._sizes = path, [min(rows, sizes[0])] if rows else sizes
+        self._starts = np.concatenate([[0], np.cumsum(self._sizes)])
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def read(self, number: int) -> pa.Table:
+        """The rows of a part."""
+        group = pq.ParquetFile(self._path).read_row_group(number, use_threads=False)
+        return group.slice(0, self._sizes[number])
+
+    def of(self, table: pa.Table, number: int) -> pa.Table:
+        """Of a table with a row for each row of the file, those of a part."""
+        return table.slice(self._starts[number], self._sizes[number])
 
 
 def over(
     stage: Any, config: Any, context: Context, path: Path, scratch: Path, rows: int | None = None
 ) -> tuple[list[Batch], dict[str, Any]]:
     """The batches that stay, and the figures of the decision of the last round."""
-    work = stage.dataset_pass
+    work, parts = stage.dataset_pass, Parts(path, rows)
     if work is None:
-        with ThreadPoolExecutor(CORES) as pool:
-            run = partial(run_part, stage, config, context)
-            return in_order(pool, run, parts_of(path, rows)), {}
-    size = part_size(pq.ParquetFile(path), rows)
+        return in_order(
+            lambda n: stage.run(batch_of(stage, parts.read(n)), config, context), parts
+        ), {}
     before: pa.Table | None = None
 
-    def sketch(number: int, part: pa.Table) -> pa.Table:
-        mine = before and before.slice(number * size, part.num_rows)
-        made = work.sketch(Batch(seen_by(stage, part)), config, context.after(mine))
+    def sketch(number: int) -> pa.Table:
+        mine = before and parts.of(before, number)
+        batch = batch_of(stage, parts.read(number))
+        made = work.sketch(batch, config, context.after(mine))
         return mapped(made, scratch / f"{number}.arrow")
 
-    while True:
-        with ThreadPoolExecutor(CORES) as pool:
-            sketches = in_order(pool, sketch, parts_of(path, rows))
-        decision = work.decide(pa.concat_tables(sketches), config, context.after(before))
-        before = decision.rows
-        if not decision.again:
-            break
+    again, figures = True, dict[str, Any]()
+    while again:
+        sketches = pa.concat_tables(in_order(sketch, parts))
+        give_back_memory()
+        decision = work.decide(sketches, config, context.after(before))
+        before = mapped(decision.rows, scratch / "decision.arrow")
+        again, figures = decision.again, dict(decision.figures)
+        del sketches, decision  # parts are applied by tasks that never saw them
 
-    def apply(number: int, part: pa.Table) -> Batch:
-        mine = before.slice(number * size, part.num_rows)
-        done: Batch = work.apply(Batch(seen_by(stage, part)), mine, config)
+    def apply(number: int) -> Batch:
+        batch = batch_of(stage, parts.read(number))
+        done: Batch = work.apply(batch, parts.of(before, number), config)
         return done
 
-    with ThreadPoolExecutor(CORES) as pool:
-        return in_order(pool, apply, parts_of(path, rows)), dict(decision.figures)
+    return in_order(apply, parts), figures
 
 
-def run_part(stage: Any, config: Any, context: Context, number: int, part: pa.Table) -> Batch:
-    """A stage that looks at one row at a time."""
-    done: Batch = stage.run(Batch(seen_by(stage, part)), config, context)
-    return done
+def batch_of(stage: Any, table: pa.Table) -> Batch:
+    """What a stage sees of a part."""
+    return Batch(seen_by(stage, table))
 
 
 def mapped(table: pa.Table, path: Path) -> pa.Table:
@@ -147,22 +159,16 @@ def mapped(table: pa.Table, path: Path) -> pa.Table:
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
-def in_order(
-    pool: ThreadPoolExecutor, work: Callable[..., Any], parts: Iterator[pa.Table]
-) -> list[Any]:
-    """Results in the order of the parts, of which two for each core are in memory."""
-    waiting: list[Any] = []
-    done: list[Any] = []
-    for number, part in enumerate(parts):
-        waiting.append(pool.submit(work, number, part))
-        if len(waiting) >= 2 * CORES:
-            done.append(waiting.pop(0).result())
-    return done + [future.result() for future in waiting]
+def in_order(work: Callable[[int], Any], parts: Parts) -> list[Any]:
+    """Results in the order of the parts, as many of which are worked on as there are cores."""
+    with ThreadPoolExecutor(CORES) as pool:
+        return list(pool.map(work, range(len(parts))))
 
 
 def main() -> None:
     """Run once on a few rows, then on all."""
     name, settings, file, out = sys.argv[1:]
+    leave_pandas_out()  # as in a worker
     record = importlib.import_module(f"stages.{name}").STAGE
     config = record.config.model_validate_json(settings)
     stage = record.fit(config)
