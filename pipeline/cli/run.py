@@ -53,22 +53,9 @@ def handle(args: argparse.Namespace) -> int:
 
 
 def _report(out: Path, *, is_new: bool) -> Path | None:
-    """Write the report; a run is done without it, so a fault in it is told and no more.
-
-    Args:
-        out: the output folder.
-        is_new: whether there is anything that an earlier report may not have.
-    """
-    from pipeline.report.report import PAGE, write_report
+    """Write the report, if there is anything that an earlier one may not have; returns where."""
+    from pipeline.report.report import PAGE, report_or_tell
 
     if not is_new and (out / PAGE).is_file():
         return out / PAGE
-    try:
-        return write_report(out)
-    except Exception as error:  # whatever it is, the dataset is whole and the run has succeeded
-        print(
-            f"prefmill: the dataset is written, the report is not: {error}. "
-            f"Try again with `prefmill report {out}`.",
-            file=sys.stderr,
-        )
-        return None
+    return report_or_tell(out, lambda text: print(f"prefmill: {text}", file=sys.stderr))

@@ -16,7 +16,7 @@ from pipeline.release.licence import refuse_unlicensed
 from pipeline.release.outcome import Refreshed
 from pipeline.release.places import FolderPlace, Place, Tell
 from pipeline.release.standing import plan_release
-from pipeline.report.report import write_report
+from pipeline.report.report import report_or_tell
 from pipeline.runtime.job import run_job
 from pipeline.runtime.lock import output_folder
 from pipeline.runtime.summary import Summary
@@ -96,7 +96,7 @@ class Refresh:
         fresh = open_dataset(summary.out)
         added, rows = rows_added(last, fresh), rows_of(fresh)
         diff = None if last is None else diff_datasets(last, fresh)
-        self._report(summary.out, last)
+        report_or_tell(summary.out, self.tell, diff)
         if not self.publishes:
             return Refreshed(number, None, rows, added, diff, summary)
         where = self.place.publish(fresh)
@@ -104,13 +104,6 @@ class Refresh:
         forget_work(self.plan.recipe.placement.work, number)
         record(self.home, open_dataset(self.home))
         return Refreshed(number, where, rows, added, diff, _moved(summary, self.home))
-
-    def _report(self, out: Path, last: DatasetFolder | None) -> None:
-        """Write the report; a release is whole without it, so a fault in it is told and no more."""
-        try:
-            write_report(out, last)
-        except Exception as error:
-            self.tell(f"the release is made, its report is not: {error}")
 
 
 def _moved(summary: Summary, home: Path) -> Summary:

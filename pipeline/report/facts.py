@@ -51,7 +51,6 @@ class Facts:
         status: how far that run is.
         dataset: None while there is none.
         steps: of the run, in order.
-        last: the release that was there before, to compare with.
         made_by: what the dataset's manifest says of the run; empty while there is no dataset.
     """
 
@@ -60,7 +59,6 @@ class Facts:
     status: RunStatus | None
     dataset: DatasetFolder | None
     steps: tuple[StepLine, ...]
-    last: DatasetFolder | None = None
     made_by: Mapping[str, Any] = field(default_factory=dict)
 
     def status_of(self, step: StepLine) -> StepStatus | None:
@@ -82,7 +80,7 @@ def run_of(path: Path) -> Path | None:
     return parent if path.name == "dataset" and is_run(parent) else None
 
 
-def read_facts(path: Path, last: DatasetFolder | None) -> Facts:
+def read_facts(path: Path) -> Facts:
     """What is known of the run or dataset at a path.
 
     Raises:
@@ -90,20 +88,20 @@ def read_facts(path: Path, last: DatasetFolder | None) -> Facts:
     """
     out = run_of(path)
     if out is None:
-        return _of_dataset(open_dataset(path), last)
+        return _of_dataset(open_dataset(path))
     status = read_status(out)
     has_dataset = (out / "dataset" / MANIFEST).is_file()
     dataset = open_dataset(out) if has_dataset else None
     steps = _of_run(out, status)
     made_by = dataset.manifest.get("run", {}) if dataset else {}
-    return Facts(status.name, out, status, dataset, steps, last, made_by)
+    return Facts(status.name, out, status, dataset, steps, made_by)
 
 
-def _of_dataset(dataset: DatasetFolder, last: DatasetFolder | None) -> Facts:
+def _of_dataset(dataset: DatasetFolder) -> Facts:
     made_by = dataset.manifest.get("run", {})
     steps = tuple(_as_told(step) for step in made_by.get("steps", ()))
     name = made_by.get("name", dataset.path.name)
-    return Facts(name, None, None, dataset, steps, last, made_by)
+    return Facts(name, None, None, dataset, steps, made_by)
 
 
 def _as_told(step: Mapping[str, Any]) -> StepLine:

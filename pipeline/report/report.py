@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from pipeline.audit.page import refuse_foreign_page
-from pipeline.compare.diff import diff_datasets
-from pipeline.dataset.read import DatasetFolder
+from pipeline.compare.structure import Diff
 from pipeline.files import write_atomic
 from pipeline.report.coverage import coverage_of
 from pipeline.report.facts import Facts, read_facts, run_of
@@ -32,12 +32,12 @@ from pipeline.report.text import label
 PAGE = "report.html"
 
 
-def write_report(out: Path, last: DatasetFolder | None = None, page: Path | None = None) -> Path:
+def write_report(out: Path, changes: Diff | None = None, page: Path | None = None) -> Path:
     """Write the report of a run, finished or not, or of a dataset; returns where.
 
     Args:
         out: the run's output folder, or a dataset folder.
-        last: the release before, to say what changed since.
+        changes: since the release before.
         page: where to write it; by default `report.html` in the run's folder, else here.
 
     Raises:
@@ -46,12 +46,25 @@ def write_report(out: Path, last: DatasetFolder | None = None, page: Path | None
     """
     target = page or (run_of(out) or Path()) / PAGE
     refuse_foreign_page(target, MARK, "-o")
-    html = render_report(read_facts(out, last)).encode("utf-8", "backslashreplace")
+    html = render_report(read_facts(out), changes).encode("utf-8", "backslashreplace")
     write_atomic(target, lambda file: _write(file, html))
     return target
 
 
-def render_report(facts: Facts) -> str:
+def report_or_tell(
+    out: Path, tell: Callable[[str], None], changes: Diff | None = None
+) -> Path | None:
+    """Write the report of what is whole without it: a fault in it is told, and no more."""
+    try:
+        return write_report(out, changes)
+    except Exception as error:  # whatever it is, the dataset is written and the run has succeeded
+        tell(
+            f"the dataset is written, its report is not: {error}. Try again with `prefmill report`."
+        )
+        return None
+
+
+def render_report(facts: Facts, changes: Diff | None = None) -> str:
     """The page as text."""
     sets = row_sets(facts)
     first = sets[0] if sets else None
@@ -65,19 +78,13 @@ def render_report(facts: Facts) -> str:
         duplicates_part(facts),
         coverage_part(coverage_of(facts, first) if first else None),
         costs_part(facts),
-        _changes(facts),
+        changes_part(changes) if changes is not None else None,
         _browser(facts, sets),
         making_part(facts),
     ]
     top = headline(facts, sets, measures, sections)
     there = [part for part in parts if part is not None]
     return render_page(f"{label(facts.name)} · prefmill report", top, there)
-
-
-def _changes(facts: Facts) -> Part | None:
-    if facts.dataset is None or facts.last is None:
-        return None
-    return changes_part(diff_datasets(facts.last, facts.dataset))
 
 
 def _browser(facts: Facts, sets: list[RowSet]) -> Part:

@@ -209,7 +209,7 @@ def test_a_report_that_fails_does_not_fail_the_run(
     (run / "report.html").write_text("mine")
     more = ["--set", "stages.magpie.rows=26", "--quiet"]
     assert main(["run", str(SCRIPTED), "--out", str(run), *more]) == 0
-    assert "the dataset is written, the report is not" in capsys.readouterr().err
+    assert "the dataset is written, its report is not" in capsys.readouterr().err
     assert open_dataset(run).splits("dpo") == {"train": 26}
     assert (run / "report.html").read_text() == "mine"
 
@@ -242,5 +242,5 @@ def test_judges_words_are_of_the_chosen_answer(finished: Path) -> None:
 
 
 def _shown(out: Path) -> tuple[Facts, list[RowSet]]:
-    facts = read_facts(out, None)
+    facts = read_facts(out)
     return facts, row_sets(facts)
