@@ -51,7 +51,7 @@ class _Ended:
 
     Attributes:
         tickets: of the tasks that were sent together.
-        seconds: since then.
+        seconds: that they took the worker; with an error, since they were sent.
         values: of the first of them; the others were not done.
     """
 
@@ -99,9 +99,11 @@ class DaskExecutor:
             raise
 
     def submit(self, task: PartTask, alone: bool = False) -> None:
-        """Send the task to a worker as soon as one has room for it."""
+        """Have the task sent to a worker once one has room for it.
+
+        Not before `wait`: short tasks that are submitted together are to travel together.
+        """
         self._queue(_Request(task, alone))
-        self._dispatch()
 
     def wait(self, timeout_s: float) -> Outcome | None:
         """The next task to end.
@@ -115,6 +117,8 @@ class DaskExecutor:
         except OSError:
             raise self._lost() from None
         self._look_for_missing()
+        if not self._ready:
+            self._dispatch()
         while not self._ready:
             if not self._take_message(deadline - time.monotonic()):
                 return None
@@ -165,13 +169,12 @@ class DaskExecutor:
 
     async def _follow(self, tickets: list[int], future: Any, sent_at: float) -> None:
         """Runs in Dask's loop: wait for a future, fetch its result, tell the inbox."""
-        values, error = (), None
+        values, seconds, error = (), 0.0, None
         try:
-            values = await self._client.gather(future, asynchronous=True)
+            values, seconds = await self._client.gather(future, asynchronous=True)
         except Exception as failure:  # what a task raises is its outcome
-            error = failure
-        seconds, raised = time.monotonic() - sent_at, future.status == "error"
-        self._inbox.put(_Ended(tickets, seconds, values, error, raised))
+            error, seconds = failure, time.monotonic() - sent_at
+        self._inbox.put(_Ended(tickets, seconds, values, error, future.status == "error"))
 
     def _take_message(self, timeout_s: float) -> bool:
         """Act on the next message; false if none came in time."""

@@ -25,7 +25,7 @@ class Paces:
         self._seconds: dict[tuple[str, str], float] = {}
 
     def note(self, task: PartTask, seconds: float) -> None:
-        """A task, or each of an errand that began with it, took this long, travel included."""
+        """A task, or each of an errand that began with it, took its worker this long."""
         self._seconds[task.step, task.phase] = seconds
 
     def companions(self, task: PartTask) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -96,8 +97,11 @@ def release_worker() -> None:
         worker.loop.add_callback(worker.plugin_remove, name=_KEEPER)
 
 
-def perform_on_worker(packed: bytes, topic: str) -> list[Any]:
-    """Perform a pickled errand, see `perform_all`, sending progress to a topic as it goes."""
+def perform_on_worker(packed: bytes, topic: str) -> tuple[list[Any], float]:
+    """Perform a pickled errand, see `perform_all`, sending progress to a topic as it goes.
+
+    Returns what its tasks returned, and the seconds that it took here.
+    """
     from distributed import get_worker
 
     from pipeline.runtime.errands import perform_all
@@ -108,8 +112,10 @@ def perform_on_worker(packed: bytes, topic: str) -> list[Any]:
     def tell(message: dict[str, Any]) -> None:
         worker.log_event(topic, message)
 
+    started = time.monotonic()
     with at_work():
-        return perform_all(tasks, lambda task: perform(task, tell))
+        values = perform_all(tasks, lambda task: perform(task, tell))
+    return values, time.monotonic() - started
 
 
 def _engine_keeper() -> Any:
