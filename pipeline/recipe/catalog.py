@@ -15,6 +15,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -96,10 +97,11 @@ def _records(plugins: dict[str, Stage[Any]], *, exporters: bool) -> _Records:
     return _Records(names, {name: plugins[name] for name in plugins if wanted(name)})
 
 
-def builtin_names() -> list[str]:
+@cache
+def builtin_names() -> tuple[str, ...]:
     """Modules of the folder `stages/`, but for helpers whose name starts with `_`."""
     modules = (module for module in pkgutil.iter_modules(stages.__path__) if not module.ispkg)
-    return sorted(module.name for module in modules if not module.name.startswith("_"))
+    return tuple(sorted(module.name for module in modules if not module.name.startswith("_")))
 
 
 def _builtin(name: str) -> Stage[Any]:
@@ -107,8 +109,12 @@ def _builtin(name: str) -> Stage[Any]:
     return record
 
 
+@cache
 def _plugins() -> tuple[dict[str, Stage[Any]], dict[str, str]]:
-    """Stages from entry points, and what is wrong with the rest."""
+    """Stages from entry points, and what is wrong with the rest.
+
+    Once for a process: Python reads about every installed distribution for it.
+    """
     found: dict[str, Stage[Any]] = {}
     broken: dict[str, str] = {}
     taken = set(builtin_names())

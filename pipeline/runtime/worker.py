@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -33,14 +32,8 @@ POOL = ModelPool()
 """The models open in this process. In a worker it outlives the part, so engines stay warm."""
 
 
-@functools.cache
-def _record(name: str) -> Stage[Any]:
-    """Looked up once: to find a plugin, Python reads about every installed distribution."""
-    return find_stage(name)
-
-
 def _stage(task: PartTask) -> Stage[Any]:
-    return _record(task.stage).fit(task.config)
+    return find_stage(task.stage).fit(task.config)
 
 
 def perform(task: PartTask, tell: Tell, pool: ModelPool = POOL) -> Any:

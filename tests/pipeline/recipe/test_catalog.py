@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -13,12 +14,14 @@ from tests.pipeline.fakes import MAKE, SCORE
 
 
 @pytest.fixture
-def plugins(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
     """An importable package with stages; entry points into it are given by the test."""
+    catalog._plugins.cache_clear()
     package = types.ModuleType("made_up_plugins")
     package.MAKE, package.SCORE, package.TEXT = MAKE, SCORE, "no stage"  # type: ignore[attr-defined]  # a module built on the spot
     monkeypatch.setitem(sys.modules, package.__name__, package)
-    return package
+    yield package
+    catalog._plugins.cache_clear()
 
 
 def declare(monkeypatch: pytest.MonkeyPatch, **entries: str) -> None:
@@ -35,7 +38,7 @@ def test_the_folder_is_the_table() -> None:
 def test_every_module_of_the_folder_is_a_stage_of_its_name() -> None:
     loaded = load_catalog()
     records = {**loaded.steps, **loaded.exporters}
-    assert sorted(records) == builtin_names()
+    assert tuple(sorted(records)) == builtin_names()
     assert all(record.name == name for name, record in records.items())
 
 
