@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from pipeline.audit.labels import Labels
 from pipeline.audit.layouts import LAYOUTS, RATED, layout_of, read_pair, read_rated
 from pipeline.audit.marks import is_mark, settled
 from pipeline.audit.pairs import Pair
+from pipeline.audit.table import PairTable
 from pipeline.audit.turns import answer_of, last_user_turn
 from pipeline.inputs.readers import data_files, read_file
 from pipeline.inputs.records.base import Record
@@ -26,8 +27,8 @@ _MOST_RATED = 8
 """Answers in a row to one prompt that are set against each other; HelpSteer has four at most."""
 
 
-def read_labels(path: Path) -> Labels:
-    """The pairs of a dataset, whatever files and layouts it is in.
+def read_labels(path: Path, factors: Collection[str] | None = None) -> Labels:
+    """The pairs of a dataset, whatever files and layouts it is in, and those factors of answers.
 
     Files of a folder that hold something else, e.g. prompts, are passed over.
 
@@ -35,7 +36,8 @@ def read_labels(path: Path) -> Labels:
         InputError: nothing there, a file cannot be read, or there are no pairs in it.
     """
     # The bytes of a file's name need not be text.
-    labels = Labels(str(path).encode("utf-8", "backslashreplace").decode())
+    name = str(path).encode("utf-8", "backslashreplace").decode()
+    labels = Labels(name, pairs=PairTable(factors))
     for pair in read_pairs(path, labels.layouts, labels.skipped):
         labels.pairs.add(pair)
     return labels

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from pipeline.audit.factors import FACTORS
@@ -29,8 +30,13 @@ _REMEMBERED = 256
 class PairTable:
     """The pairs, a row each, in the order in which they were added."""
 
-    def __init__(self) -> None:
-        """No pairs."""
+    def __init__(self, factors: Collection[str] | None = None) -> None:
+        """No pairs.
+
+        Args:
+            factors: of answers that are measured, by default all: most of an audit's time.
+        """
+        self._measured = {name: FACTORS[name] for name in (FACTORS if factors is None else factors)}
         self._prompts = array("Q")
         self._answers = array("i")
         self._models = array("i")
@@ -85,7 +91,7 @@ class PairTable:
         if place is None:
             place = self._recent[digest] = len(self._digests)
             self._digests.append(digest)
-            self._factors.extend([factor(text.strip()) for factor in FACTORS.values()])
+            self._factors.extend([factor(text.strip()) for factor in self._measured.values()])
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
         return place
@@ -152,7 +158,7 @@ class PairTable:
 
     def factor(self, name: str) -> NDArray[np.float32]:
         """Rows by two: a factor of either answer, without the white space around it."""
-        values: NDArray[np.float32] = self._measures[:, list(FACTORS).index(name)]
+        values: NDArray[np.float32] = self._measures[:, list(self._measured).index(name)]
         return values[self._places]
 
     def differences(self, rows: NDArray[np.int64]) -> Floats:
@@ -200,4 +206,4 @@ class PairTable:
     def _measures(self) -> NDArray[np.float32]:
         import numpy as np
 
-        return np.asarray(self._factors, dtype=np.float32).reshape(-1, len(FACTORS))
+        return np.asarray(self._factors, dtype=np.float32).reshape(-1, len(self._measured))

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.audit.labels import Cycle, Judgement, Labels, Loss, Orders, Poll
 from pipeline.audit.layouts import preference
 from pipeline.audit.pairs import LABEL, Pair
+from pipeline.audit.table import PairTable
 from pipeline.audit.turns import last_user_turn
 from schemas.columns import (
     CHOSEN,
@@ -36,6 +37,7 @@ def labels_of_run(
     rows: Iterable[Row],
     losses: Mapping[str, tuple[int, Mapping[str, int]]],
     combining: Collection[str] = (),
+    factors: Collection[str] | None = None,
 ) -> Labels:
     """Everything that is known of a run's labels.
 
@@ -45,8 +47,9 @@ def labels_of_run(
         rows: as its labelling steps left them; read once.
         losses: by labelling step, its rows in and its rejects by reason.
         combining: the labelling steps that combine the votes of others.
+        factors: of answers that are wanted.
     """
-    labels = Labels(name)
+    labels = Labels(name, pairs=PairTable(factors))
     for pair in dataset:
         # Scores beside a pair are those of a labeller whose own rows are here.
         labels.pairs.add(replace(pair, verdicts={LABEL: pair.verdicts[LABEL]}))

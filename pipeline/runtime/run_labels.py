@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,16 @@ _LABELLED = tuple(c.name for c in (MESSAGES, RESPONSES, SCORES, JUDGEMENTS, PREF
 _PAIRED = tuple(c.name for c in (MESSAGES, CHOSEN, REJECTED, CHOSEN_MODEL, REJECTED_MODEL))
 
 
-def read_run_labels(out: Path, *, published: bool) -> Labels:
+def read_run_labels(
+    out: Path, *, published: bool, factors: Collection[str] | None = None
+) -> Labels:
     """The labels of a run in an output folder; empty if it has labelled no pair yet.
 
     Args:
         out: the output folder.
         published: take the pairs of the dataset there, where one was written; else those of the
             run's work, which a dataset of an earlier run cannot hide.
+        factors: of answers that are wanted, see `pipeline.audit.factors`.
 
     Raises:
         InputError: no run was ever started there.
@@ -44,7 +47,7 @@ def read_run_labels(out: Path, *, published: bool) -> Labels:
     work = read_labelled_work(out)
     rows = rows_of(work.labelled, _LABELLED)
     pairs = _pairs(out, work, published)
-    return labels_of_run(work.name, pairs, rows, work.losses, work.combining)
+    return labels_of_run(work.name, pairs, rows, work.losses, work.combining, factors)
 
 
 def _pairs(out: Path, work: LabelledWork, published: bool) -> Iterable[Pair]:

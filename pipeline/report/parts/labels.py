@@ -20,6 +20,8 @@ from pipeline.report.rows import RowSet
 from pipeline.report.text import coded
 from pipeline.runtime.run_labels import read_run_labels
 
+_FACTORS = ("length", "refusal")
+"""What the sections below look at."""
 _KEY, _TITLE = "labels", "What the labels are worth"
 _MEANING = (
     "A labeller is whoever said which of two answers is better: `label` is the dataset itself, by "
@@ -47,10 +49,10 @@ def label_sections(facts: Facts, rows: RowSet | None) -> tuple[Section, ...]:
 
 def _labels(facts: Facts, rows: RowSet | None) -> Labels | None:
     if facts.out is not None:
-        return read_run_labels(facts.out, published=True)
+        return read_run_labels(facts.out, published=True, factors=_FACTORS)
     if facts.dataset is None or rows is None or rows.kind != "pair":
         return None
-    return read_labels(facts.dataset.path / rows.name)
+    return read_labels(facts.dataset.path / rows.name, _FACTORS)
 
 
 def labels_part(sections: Sequence[Section]) -> Part:
