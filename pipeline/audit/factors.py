@@ -36,7 +36,7 @@ def is_refusal(text: str) -> bool:
     """Whether an answer declines to answer, by its opening words."""
     start = text.translate(_APOSTROPHES).lstrip()[:_REFUSAL_CHARS]
     lowered = start.lower()
-    return any(lowered.startswith(opening) for opening in REFUSALS) or bool(_REFUSAL.search(start))
+    return lowered.startswith(REFUSALS) or bool(_REFUSAL.search(start))
 
 
 def is_unfinished(text: str) -> bool:
