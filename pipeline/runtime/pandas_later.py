@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import ModuleType
 
 _PANDAS = "pandas"
@@ -50,8 +49,9 @@ class _Later(MetaPathFinder):
     ) -> ModuleSpec | None:
         if name != _PANDAS:
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((found for found in specs if found is not None), None)
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
 
@@ -61,5 +61,5 @@ class _Later(MetaPathFinder):
                 load(module)
                 pa.nulls(0).to_pandas()  # needs pandas, so pyarrow looks again
 
-            spec.loader.exec_module = load_and_tell  # type: ignore[method-assign]
+            spec.loader.exec_module = load_and_tell  # type: ignore[method-assign]  # of this one
         return spec

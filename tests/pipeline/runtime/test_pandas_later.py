@@ -39,6 +39,16 @@ def test_a_series_is_known_once_pandas_is_imported(code: str) -> None:
     assert told("pa.array(['before'])\nimport pandas as pd\n" + code) == "1"
 
 
+def test_to_ask_whether_pandas_is_there_is_not_to_import_it() -> None:
+    code = """
+from importlib.util import find_spec
+print(find_spec("pandas") is not None, "pandas" in sys.modules)
+import pandas as pd
+print(pa.array(pd.Series([float("nan")])).null_count)
+"""
+    assert told(code) == "True False\n1"
+
+
 def test_what_needs_pandas_gets_it() -> None:
     code = "print(type(pa.table({'a': [1]}).to_pandas()).__name__)"
     assert told(code) == "DataFrame"
