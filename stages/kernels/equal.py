@@ -15,8 +15,8 @@ def first_equal(first: Hashes, second: Hashes) -> Ints:
     """i64[n]: the first place with the same 128 bits, its own if none before has them.
 
     Args:
-        first, second: u64[n], the halves; those of `first` should seldom be equal where the whole
-            is not.
+        first, second: u64[n], n < 2**30, the halves; those of `first` should seldom be equal where
+            the whole is not.
     """
     bits = 4
     while (1 << bits) < 2 * len(first):  # at most half full

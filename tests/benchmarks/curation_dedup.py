@@ -109,7 +109,7 @@ def compare(
             f"| times those on {counts[0]} | peak MB | whole process, CPU s | pair precision "
             "| pair recall | stay |\n|" + "---|" * 10
         )
-        found = {name: costs[f"{name}{_ON}{count}"] for name in tools}
+        found = {name: costs[on] for name in tools if (on := f"{name}{_ON}{count}") in costs}
         gaoya = next((got for name, got in found.items() if name.startswith("gaoya")), [])
         for name, got in found.items():
             against = ratio(got, gaoya, Cost.work_s.fget) if gaoya and got is not gaoya else "-"
