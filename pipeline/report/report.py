@@ -59,7 +59,8 @@ def report_or_tell(
         return write_report(out, changes)
     except Exception as error:  # whatever it is, the dataset is written and the run has succeeded
         tell(
-            f"the dataset is written, its report is not: {error}. Try again with `prefmill report`."
+            f"the dataset is written, its report is not: {error}. "
+            "Try again with `prefmill report DIR`."
         )
         return None
 
