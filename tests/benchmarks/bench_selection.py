@@ -23,13 +23,14 @@ from pathlib import Path
 from pipeline.engines.bundled import ALIASES, bundled_folder
 from tests.benchmarks.pinned import machine
 from tests.benchmarks.real_text import data_option
-from tests.benchmarks.selectors import Pool, orders
+from tests.benchmarks.selectors import Pool, named, orders
 from tests.benchmarks.target_sets import instructions, target_set
 from tests.benchmarks.tuning import Schedule, loss_curve
 
 SEED, SHARE = 11, 0.05
 HIDDEN, TARGETS, UNSEEN = 100, 100, 24
 MODEL = "smollm2-135m-instruct"
+EVERY_HIDDEN = "all hidden rows"
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,9 @@ def tuning(
             method: [found.pool.texts[i] for i in order[:k]]
             for method, order, _ in orders(found.pool, scratch, wanted)
         }
-        chosen["all hidden rows"] = [
-            text for text, hidden in zip(found.pool.texts, found.pool.hidden, strict=True) if hidden
-        ]
+        if named(EVERY_HIDDEN, wanted):
+            of_set = zip(found.pool.texts, found.pool.hidden, strict=True)
+            chosen[EVERY_HIDDEN] = [text for text, hidden in of_set if hidden]
         print(
             f"\n{name}: {MODEL} on {k} rows of each selection, {schedule.steps} steps of "
             f"{schedule.batch} x {schedule.block} tokens, {len(found.unseen)} unseen rows, "

@@ -6,6 +6,8 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,80 +21,157 @@ from tests.benchmarks.pinned import Cost, in_turn, median, run_pinned
 HERE = Path(__file__).parent
 PART_ROWS = 2000
 WORKERS = (1, 2)
+GRADED_ROWS = 160
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""For each worker: what two gain is not to be what one has by threads."""
 DEDUP = {"dedup, minhash": {"stage": "dedup"}}
-NEEDS_MODEL = ("deita",)
 NEEDS_SCORE = ("quality_mix",)
+Steps = dict[str, dict[str, Any]]
 
 
-def steps(scratch: Path) -> dict[str, dict[str, Any]]:
-    """The step that is measured, by name."""
-    found: dict[str, dict[str, Any]] = dict(DEDUP)
+@dataclass(frozen=True)
+class Way:
+    """What stands before the step, and who answers it.
+
+    Attributes:
+        load: the stage that reads the rows.
+        models: for the step.
+    """
+
+    load: str = "load_prompts"
+    models: dict[str, dict[str, str]] = field(default_factory=dict)
+    part_rows: int = PART_ROWS
+
+
+AT_NO_COST = Way("load_answers", {"policy": {"engine": "scripted", "model": "echo"}})
+BUNDLED = Way("load_answers", {"policy": {"model": "smollm2-135m-instruct"}}, 12)
+
+
+def plain_steps(scratch: Path) -> Steps:
+    """The steps that read prompts and ask no model, by name."""
     zipfit = {"stage": "zipfit", "keep": 0.1, "target": str(scratch / "few.jsonl")}
-    found["zipfit, elimination, 20 targets"] = zipfit | {"mode": "elimination"}
+    found: Steps = DEDUP | {"zipfit, elimination, 20 targets": zipfit | {"mode": "elimination"}}
     for name, (stage, _) in STAGES.items():
-        if stage not in NEEDS_MODEL + NEEDS_SCORE:
+        if stage not in ("deita", *NEEDS_SCORE):
             found[name] = {"stage": stage, **settings_of(name, scratch)}
     return found
 
 
-def recipe(prompts: Path, step: dict[str, Any] | None) -> str:
+def recipe(file: Path, step: dict[str, Any] | None, way: Way) -> str:
     """A recipe that reads, projects and then does the step, if there is one."""
-    before = [{"stage": "load_prompts", "path": str(prompts)}, {"stage": "project"}]
+    before = [{"stage": way.load, "path": str(file)}, {"stage": "project"}]
     value = {
         "name": "curation",
         "seed": 7,
+        "models": way.models if step else {},
         "stages": [*before, step] if step else before,
         "export": [{"config": "prompts"}],
-        "placement": {"part_rows": PART_ROWS},
+        "placement": {"part_rows": way.part_rows},
     }
     return yaml.safe_dump(value, sort_keys=False)
+
+
+def prompts(texts: list[str]) -> list[dict[str, str]]:
+    """Each text as a prompt."""
+    return [{"prompt": text} for text in texts]
+
+
+def answers(texts: list[str]) -> list[dict[str, str]]:
+    """The first half of each text as an instruction, the other as its answer."""
+    halves = ((words, (len(words) + 1) // 2) for words in (text.split(" ") for text in texts))
+    return [{"prompt": " ".join(w[:n]), "answer": " ".join(w[n:]) or "Yes."} for w, n in halves]
 
 
 def compare(
     data: Path, scratch: Path, rows: int, repeats: int, cores: list[int], chosen: list[str]
 ) -> None:
     """Time each step with one worker and with two, what stands before it being done, in turn."""
-    prompts, few = scratch / f"prompts-{rows}.jsonl", scratch / "few.jsonl"
     texts = pq.read_table(prepare(data, scratch, rows))["text"].to_pylist()
-    prompts.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
-    few.write_text("".join((scratch / "GSM8K.jsonl").open().readlines()[:20]))
+    (scratch / "few.jsonl").write_text("".join((scratch / "GSM8K.jsonl").open().readlines()[:20]))
     print(
         f"\n{rows:,} rows, parts of {PART_ROWS:,}, {len(cores)} core(s), {repeats} rounds in turn"
         "\n\n| step | rows/s, 1 worker | rows/s, 2 workers | ratio | step s, 1 and 2 "
         "| whole run s, 1 and 2 | CPU s, 1 and 2 |\n|" + "---|" * 7
     )
+    plain = plain_steps(scratch)
+    if wanted := {what: s for what, s in plain.items() if not chosen or s["stage"] in chosen}:
+        _compare(scratch, prompts(texts), wanted, Way(), repeats, cores)
+    if not chosen or "deita" in chosen:
+        deita = {"stage": "deita", **settings_of("deita, the filter", scratch)}
+        graded = {"deita, graded by a script": deita}
+        _compare(scratch, answers(texts), graded, AT_NO_COST, repeats, cores)
+        _compare_graded(scratch, answers(texts[:GRADED_ROWS]), deita, cores)
+
+
+def _compare(
+    scratch: Path,
+    rows: list[dict[str, str]],
+    wanted: Steps,
+    way: Way,
+    repeats: int,
+    cores: list[int],
+) -> None:
     with tempfile.TemporaryDirectory(dir=scratch) as name:
         folder = Path(name)
-        (folder / "before.yaml").write_text(recipe(prompts, None))
-        once(folder, folder / "before.yaml", folder / "before", 2, cores)
-        for what, step in steps(scratch).items():
-            if not chosen or step["stage"] in chosen:
-                (folder / "recipe.yaml").write_text(recipe(prompts, step))
-                runs = {str(n): partial(again, folder, n, cores) for n in WORKERS}
-                _show(what, str(step["stage"]), rows, in_turn(runs, repeats))
+        _do_before(folder, rows, way, cores)
+        for what, step in wanted.items():
+            (folder / "recipe.yaml").write_text(recipe(folder / "rows.jsonl", step, way))
+            runs = {str(n): partial(again, folder, n, cores) for n in WORKERS}
+            _show(what, str(step["stage"]), len(rows), in_turn(runs, repeats))
 
 
-def again(folder: Path, workers: int, cores: list[int]) -> Cost:
+def _compare_graded(
+    scratch: Path, rows: list[dict[str, str]], step: dict[str, Any], cores: list[int]
+) -> None:
+    """With the bundled model: a worker on one core, one on all, and two on a core each."""
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
+        folder = Path(name)
+        _do_before(folder, rows, BUNDLED, cores)
+        (folder / "recipe.yaml").write_text(recipe(folder / "rows.jsonl", step, BUNDLED))
+        for workers, own in ((1, cores[:1]), (1, cores), (2, cores)):
+            cost = again(folder, workers, own, {})  # engines share the cores by themselves
+            wall = float(cost.said["steps"]["deita"])
+            print(
+                f"deita, {len(rows)} rows graded by the bundled model: {workers} worker(s) on "
+                f"{len(own)} core(s) {len(rows) / wall:.2f} rows/s, step {wall:.1f} s, whole run "
+                f"{cost.wall_s:.1f} s",
+                flush=True,
+            )
+
+
+def _do_before(folder: Path, rows: list[dict[str, str]], way: Way, cores: list[int]) -> None:
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "before.yaml").write_text(recipe(folder / "rows.jsonl", None, way))
+    once(folder, folder / "before.yaml", folder / "before", 2, cores)
+
+
+def again(
+    folder: Path, workers: int, cores: list[int], threads: Mapping[str, str] = ONE_THREAD
+) -> Cost:
     """The recipe, from what stands before the step."""
     shutil.rmtree(folder / "out", ignore_errors=True)
     shutil.copytree(folder / "before", folder / "out")
-    return once(folder, folder / "recipe.yaml", folder / "out", workers, cores)
+    return once(folder, folder / "recipe.yaml", folder / "out", workers, cores, threads)
 
 
-def once(folder: Path, path: Path, out: Path, workers: int, cores: list[int]) -> Cost:
-    """A whole run."""
+def once(
+    folder: Path,
+    path: Path,
+    out: Path,
+    workers: int,
+    cores: list[int],
+    threads: Mapping[str, str] = ONE_THREAD,
+) -> Cost:
+    """A whole run, and the seconds of its steps without the loading of models."""
     command = [sys.executable, "-m", "pipeline.cli.main", "run", str(path), "--out", str(out)]
     options = ["--quiet", "--overwrite", "--events", str(folder / "events.jsonl")]
     (folder / "events.jsonl").unlink(missing_ok=True)
-    more = {
-        "PYTHONPATH": f"{HERE.parents[1]}:{HERE / 'noop'}",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+    more = {"PYTHONPATH": f"{HERE.parents[1]}:{HERE / 'noop'}", **threads}
     placed = ["--set", f"placement.workers={workers}"]
     cost = run_pinned([*command, *options, *placed], cores, more)
-    last = json.loads((folder / "events.jsonl").read_text().splitlines()[-1])
-    walls = {step["step"]: step["wall_s"] for step in last["summary"]["steps"]}
+    events = map(json.loads, (folder / "events.jsonl").read_text().splitlines())
+    closed = [event for event in events if event["event"] == "step_closed"]
+    walls = {event["step"]: event["wall_s"] - event["loading_s"] for event in closed}
     return Cost(cost.cpu_s, cost.wall_s, {"steps": walls})
 
 

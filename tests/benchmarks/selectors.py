@@ -68,8 +68,13 @@ def orders(
     lines = (json.dumps({"text": text}) + "\n" for text in pool.targets)
     (scratch / "targets.jsonl").write_text("".join(lines))
     for method, find in methods(scratch).items():
-        if method.startswith(tuple(wanted) or ""):
+        if named(method, wanted):
             yield method, *find(pool)
+
+
+def named(method: str, wanted: Sequence[str]) -> bool:
+    """Does its name begin with one of these words? With no words, yes."""
+    return method.startswith(tuple(wanted) or "")
 
 
 def methods(scratch: Path) -> dict[str, Callable[[Pool], tuple[list[int], float]]]:
