@@ -169,7 +169,7 @@ class HubRepo:
         options = _commit_options(operations, parent, revision, message)
         try:
             done = self._once("create_commit", **options, create_pr=True)
-        except Exception as error:
+        except Exception as error:  # the client's own kinds and its HTTP library's; see `wait_out`
             if status_of(error) == _MOVED:
                 raise Moved("somebody else committed meanwhile") from None
             wait_out(error, self._tell)

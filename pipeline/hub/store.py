@@ -98,7 +98,7 @@ class Store:
             raise InputError(f"{self}: {error}. Install the package that it names.") from None
         except FileNotFoundError as error:
             raise InputError(f"{self}: not there: {error}") from None
-        except Exception as error:
+        except Exception as error:  # every kind of file system has errors of its own
             raise InputError(
                 f"{self} cannot be used: {type(error).__name__}: {error}. Check the address and "
                 "the credentials that its package reads; the same command tries again."

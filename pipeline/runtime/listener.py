@@ -51,7 +51,7 @@ class Listener(Protocol):
         """Take a worker's message; called from any thread.
 
         `{"task": id}` with `{"loading": name}`, `{"expect": n}` or `{"requests": n, "tokens": n}`,
-        see `pipeline.runtime.model_pool`; or `{"warning": text}`.
+        see `pipeline.runtime.model_pool`, or with `{"compiling": bool}`; or `{"warning": text}`.
         """
         return
 

@@ -16,6 +16,8 @@ _GUESS_FROM = 0.1
 """Share of the work known so far that must be done before the time left is told: all that is in
 hand began together, so the first to end say little."""
 
+COMPILING = "compiling kernels, once for this machine"
+
 
 @dataclass
 class StepTally:
@@ -29,7 +31,7 @@ class StepTally:
         expected, served: requests to models that are known so far, those of lost parts left out.
         told_requests, told_tokens: served and sampled as workers tell it; never goes down.
         kept_tokens: tokens sampled for the parts that were committed.
-        doing: what a worker said it is doing, e.g. loading a model.
+        doing: what a worker said it is doing, e.g. loading a model, if work waits for that.
         loading_s: from when a worker first said that it loads a model to the first request.
         started, ended: when work on it began and when it was complete, by the tally's clock.
     """
@@ -68,6 +70,9 @@ class StepTally:
         """Note what a worker tells of a part, see `Listener.tell`."""
         if self.started is None:
             self.started = now
+        if "compiling" in message:
+            self.doing = COMPILING if message["compiling"] else ""
+            return
         if "loading" in message:
             self.doing = f"loading {message['loading']}"
             self._loading_since = self._loading_since or now

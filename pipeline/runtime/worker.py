@@ -42,7 +42,13 @@ def perform(task: PartTask, tell: Tell, pool: ModelPool = POOL) -> Any:
     Returns a PartReport; for phase `sketch` nothing, for `decide` the Verdict, for `pack` the
     lengths of the parts.
     """
-    stage = _stage(task)
+    from stages.kernels.compiling import told_of_compiling
+
+    with told_of_compiling(lambda compiles: tell({"task": task.id, "compiling": compiles})):
+        return _perform(task, _stage(task), tell, pool)
+
+
+def _perform(task: PartTask, stage: Stage[Any], tell: Tell, pool: ModelPool) -> Any:
     match task.phase:
         case "run":
             return _run(task, stage, tell, pool)

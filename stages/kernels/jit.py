@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.event import Event, Listener, register
+
+from stages.kernels import compiling
 
 _HERE = Path(__file__).parent
 
@@ -29,6 +32,29 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             numba.config.CACHE_DIR = before
 
     return decorate
+
+
+class _Announcer(Listener):  # type: ignore[misc]  # Numba has no types
+    """Compiling one function compiles those that it calls: what counts is the outermost.
+
+    Numba compiles under one lock for the process, so there is nothing else to keep apart.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    def on_start(self, event: Event) -> None:
+        self._depth += 1
+        if self._depth == 1:
+            compiling.tell(True)
+
+    def on_end(self, event: Event) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            compiling.tell(False)
+
+
+register("numba:compile", _Announcer())
 
 
 def _folder() -> str:

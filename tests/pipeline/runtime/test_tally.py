@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.runtime.tally import StepTally, Tally
+from pipeline.runtime.tally import COMPILING, StepTally, Tally
 from tests.pipeline.runtime.seen import TOTAL, Clock, keyed, part
 
 
@@ -23,6 +23,15 @@ def test_a_step_is_active_from_its_first_sign_of_work_to_its_end() -> None:
     assert [step.active for step in tally.steps] == [True, True]
     tally.closed(keyed("judge"), TOTAL)
     assert [step.active for step in tally.steps] == [True, False]
+
+
+def test_a_step_says_that_its_kernels_are_compiled_until_they_are() -> None:
+    tally = opened(Clock(), "zipfit")
+    step = tally.step("zipfit")
+    tally.tell({"task": "zipfit/sketch/0", "compiling": True})
+    assert (step.active, step.doing) == (True, COMPILING)
+    tally.tell({"task": "zipfit/sketch/0", "compiling": False})
+    assert (step.active, step.doing) == (True, "")
 
 
 def test_wall_time_begins_with_a_part_that_nobody_told_of() -> None:
