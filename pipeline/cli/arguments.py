@@ -89,7 +89,7 @@ def run(parser: argparse.ArgumentParser) -> None:
         "--events",
         metavar="FILE",
         help="append what happens to FILE as it happens, one JSON object a line, for programs; "
-        "- is standard output. Events: run_started, step_opened, part_done, part_lost, "
+        "- is standard output. Events: run_started, step_opened, part_done, decided, part_lost, "
         "step_closed, workers, warning, progress (every 2 s), and run_ended (with exit code, "
         "error and summary)",
     )

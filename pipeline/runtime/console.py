@@ -129,7 +129,7 @@ class Console(Listener):
 
 def step_line(step: StepTally, now: float) -> str:
     """How far a step is, in one line; what matters most comes first, as terminals are narrow."""
-    facts = [f"{step.done_before + step.parts_done:,}/{step.parts:,} parts"]
+    facts = [step.progress]
     if step.doing:
         facts.append(step.doing)
     if step.parts_done:

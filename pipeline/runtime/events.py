@@ -6,6 +6,7 @@ fields:
     run_started   name, out, command, cwd, pid, host
     step_opened   step, parts, parts_done, reused
     part_done     step, part, rows_in, rows_out, lost, failed, rejects, requests, tokens, seconds
+    decided       step, parts, seconds: a dataset pass has decided on all of its parts
     part_lost     step, part, cause, again (false: the part is set aside)
     step_closed   step, key, the sums over its parts, wall_s; rows_worked: rows in of the parts made
                   in this run; loading_s: of wall_s, until its model was open
@@ -33,6 +34,7 @@ from uuid import uuid4
 from pipeline.runtime.event_log import EventLog
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.listener import Listener
+from pipeline.runtime.moves import Phase
 from pipeline.runtime.reports import PartReport, StepReport
 from pipeline.runtime.tally import StepTally, Tally
 
@@ -108,6 +110,11 @@ class Events(Listener):
             tokens=report.usage.sampled_tokens,
             seconds=round(report.seconds, 3),
         )
+
+    def passed(self, step: KeyedStep, phase: Phase, parts: int, seconds: float | None) -> None:
+        """See `Listener`."""
+        if phase == "decide" and seconds is not None:
+            self._emit("decided", step=step.step.name, parts=parts, seconds=round(seconds, 3))
 
     def closed(self, step: KeyedStep, report: StepReport) -> None:
         """See `Listener`."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from pipeline.runtime.keyed import KeyedStep
+from pipeline.runtime.moves import Phase
 from pipeline.runtime.reports import PartReport, StepReport
 
 
@@ -25,6 +26,14 @@ class Listener(Protocol):
 
     def part_done(self, step: KeyedStep, report: PartReport) -> None:
         """A part of the step is committed. Parts of several steps are in hand at a time."""
+        return
+
+    def passed(self, step: KeyedStep, phase: Phase, parts: int, seconds: float | None) -> None:
+        """So many parts are through a phase of the step's dataset pass that is not its last.
+
+        After the phase `decide` they all are, unless none are through `sketch` again: then another
+        round begins. `seconds` are those of the task that got it there; None: an earlier run did.
+        """
         return
 
     def closed(self, step: KeyedStep, report: StepReport) -> None:
@@ -73,6 +82,11 @@ class Fanout(Listener):
         """See `Listener`."""
         for listener in self.listeners:
             listener.part_done(step, report)
+
+    def passed(self, step: KeyedStep, phase: Phase, parts: int, seconds: float | None) -> None:
+        """See `Listener`."""
+        for listener in self.listeners:
+            listener.passed(step, phase, parts, seconds)
 
     def closed(self, step: KeyedStep, report: StepReport) -> None:
         """See `Listener`."""

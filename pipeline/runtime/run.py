@@ -15,7 +15,7 @@ from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.listener import Listener
 from pipeline.runtime.losses import losses, take_back, too_many
 from pipeline.runtime.model_pool import Tell
-from pipeline.runtime.opening import open_step
+from pipeline.runtime.opening import Opening, open_step
 from pipeline.runtime.partfile import FORMAT
 from pipeline.runtime.reports import PartReport, StepReport
 from pipeline.runtime.rounds import Verdict
@@ -44,6 +44,7 @@ class Ledger:
         packed: of each such file, the lengths of its parts.
         turn: which round of its dataset pass it is in.
         figures: what that came to.
+        through: parts that are through each phase of it but the last.
     """
 
     parts: int = 0
@@ -57,6 +58,7 @@ class Ledger:
     packed: dict[int, list[int]] = field(default_factory=dict)
     turn: int = 0
     figures: Mapping[str, Any] = field(default_factory=dict)
+    through: dict[moves.Phase, int] = field(default_factory=dict)
 
     def take(self, verdict: Verdict) -> None:
         """Note what a round of its dataset pass came to."""
@@ -183,27 +185,45 @@ class Runner:
     def _done(self, number: int, outcome: Outcome) -> moves.Event:
         task, value = outcome.task, outcome.value
         where = (number, task.phase, task.part)
-        step, ledger = self.steps[number], self._ledgers[number]
         if task.phase == "decide":
-            return self._decided(number, value)
+            return self._decided(number, *value)
         if task.phase == "pack":
-            ledger.packed[task.part] = value
-        elif task.phase != "sketch":
-            if task.phase == "run":
-                ledger.see(value)
-            if task.phase == "apply" or not step.step.stage.dataset_pass:
-                ledger.add(value)
-                self.listener.part_done(step, value)
-            if too_many(ledger.seen, self.plan.recipe.limits, whole=False):
-                self._lose(step, ledger.seen)
-                return moves.Failed(*where)
+            self._ledgers[number].packed[task.part] = value
+        elif task.phase == "sketch":
+            self._passed(number, "sketch", value)
+        elif not self._reported(number, task.phase, value):
+            return moves.Failed(*where)
         return moves.Done(*where, outcome.companions)
 
-    def _decided(self, number: int, verdict: Verdict) -> moves.Event:
-        self._ledgers[number].take(verdict)
+    def _reported(self, number: int, phase: moves.Phase, report: PartReport) -> bool:
+        """Take the report of a part; False if too much is lost by now."""
+        step, ledger = self.steps[number], self._ledgers[number]
+        if phase == "run":
+            ledger.see(report)
+        if phase == "run" and step.step.stage.dataset_pass:
+            self._passed(number, "run", report.seconds)
+        else:
+            ledger.add(report)
+            self.listener.part_done(step, report)
+        if lost := too_many(ledger.seen, self.plan.recipe.limits, whole=False):
+            self._lose(step, ledger.seen)
+        return not lost
+
+    def _decided(self, number: int, verdict: Verdict, seconds: float) -> moves.Event:
+        step, ledger = self.steps[number], self._ledgers[number]
+        ledger.take(verdict)
         for note in verdict.notes:
-            self.listener.warn(f"{self.steps[number].step.name}: {note}")
+            self.listener.warn(f"{step.step.name}: {note}")
+        self.listener.passed(step, "decide", ledger.parts, seconds)
+        if verdict.again:
+            ledger.through["sketch"] = 0
+            self.listener.passed(step, "sketch", 0, None)
         return moves.Decided(number, verdict.again)
+
+    def _passed(self, number: int, phase: moves.Phase, seconds: float) -> None:
+        through = self._ledgers[number].through
+        through[phase] = through.get(phase, 0) + 1
+        self.listener.passed(self.steps[number], phase, through[phase], seconds)
 
     def _lose(self, step: KeyedStep, total: StepReport) -> None:
         """Note that a step lost too much; its parts are taken back once nothing is in flight."""
@@ -248,6 +268,7 @@ class Runner:
         for report in found.done.values():
             ledger.add(report)
         self.listener.opened(step, found.parts, len(found.done), found.complete)
+        self._tell_of_pass(step, found)
         return moves.Opened(
             step.number,
             found.parts,
@@ -257,6 +278,18 @@ class Runner:
             done=frozenset(found.done),
             complete=found.complete is not None,
         )
+
+    def _tell_of_pass(self, step: KeyedStep, found: Opening) -> None:
+        """What an earlier run did of a dataset pass."""
+        through = self._ledgers[step.number].through
+        if found.drafted:
+            through["run"] = len(found.drafted)
+        if found.dataset_pass.sketched:
+            through["sketch"] = len(found.dataset_pass.sketched)
+        if found.dataset_pass.stage == "final":
+            through["decide"] = found.parts
+        for phase, parts in through.items():
+            self.listener.passed(step, phase, parts, None)
 
     def _task(self, step: KeyedStep, phase: moves.Phase, part: int) -> PartTask:
         ledger = self._ledgers[step.number]
@@ -280,7 +313,9 @@ class Runner:
 
     def _give_up(self, step: KeyedStep, part: int) -> moves.Event:
         report = give_up(self._task(step, "run", part))
-        if not step.step.stage.dataset_pass:
+        if step.step.stage.dataset_pass:
+            self._passed(step.number, "run", report.seconds)
+        else:
             self._ledgers[step.number].add(report)
             self.listener.part_done(step, report)
         return moves.Done(step.number, "run", part)

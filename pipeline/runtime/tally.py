@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.listener import Listener, place_of
+from pipeline.runtime.moves import Phase
 from pipeline.runtime.reports import PartReport, StepReport
 
 _GUESS_FROM = 0.1
@@ -33,6 +34,8 @@ class StepTally:
         kept_tokens: tokens sampled for the parts that were committed.
         doing: what a worker said it is doing, e.g. loading a model, if work waits for that.
         loading_s: from when a worker first said that it loads a model to the first request.
+        through: parts that are through each phase of a dataset pass that is not its last.
+        applying_since: when it was decided, if that was in this run.
         started, ended: when work on it began and when it was complete, by the tally's clock.
     """
 
@@ -55,6 +58,8 @@ class StepTally:
     loading_s: float = 0.0
     started: float | None = None
     ended: float | None = None
+    through: dict[Phase, int] = field(default_factory=dict)
+    applying_since: float | None = None
     _loading_since: float | None = None
     _serving_since: float | None = None
     _begun: int = 0
@@ -91,16 +96,41 @@ class StepTally:
         self.told_requests += answered
         self.told_tokens += message.get("tokens", 0)
 
+    @property
+    def progress(self) -> str:
+        """How many parts are through what they are going through now."""
+        done, parts = self.done_before + self.parts_done, f"{self.parts:,} parts"
+        if done or not self.through or "decide" in self.through:
+            return f"{done:,}/{parts}"
+        sketched = self.through.get("sketch", 0)
+        if sketched == self.parts:
+            return f"deciding on {parts}"
+        if sketched or "run" not in self.through:
+            return f"{sketched:,}/{parts} sketched"
+        return f"{self.through['run']:,}/{parts} drafted"
+
+    def passed(self, phase: Phase, parts: int, seconds: float | None, now: float) -> None:
+        """Note how many parts are through a phase, see `Listener.passed`."""
+        if seconds is not None:
+            self._begin(now - seconds)
+        if phase != "decide":  # of another round
+            self.through.pop("decide", None)
+        self.through[phase] = parts
+        self.applying_since = now if phase == "decide" and seconds is not None else None
+
     def done(self, report: PartReport, now: float) -> None:
         """Add a committed part."""
-        began = now - report.seconds  # nobody may have told of it, e.g. where no model is asked
-        self.started = began if self.started is None else min(self.started, began)
+        self._begin(now - report.seconds)
         self._in_hand.pop(report.part, None)
         self.parts_done += 1
         self.rows_in += report.rows_in
         self.rows_out += report.rows_out
         self.rejects += sum(report.rejects.values())
         self.kept_tokens += report.usage.sampled_tokens
+
+    def _begin(self, began: float) -> None:
+        """Note when a task began of which nobody may have told, e.g. as no model was asked."""
+        self.started = began if self.started is None else min(self.started, began)
 
     def lost(self, part: int) -> None:
         """Take back what a part had asked: it will ask again, or never."""
@@ -135,7 +165,7 @@ class StepTally:
             since, known = self._serving_since, min(self.served / self.expected, 1)
             share = known * self._begun / max(to_do, 1)
         else:
-            since = self.started
+            since = self.started if self.applying_since is None else self.applying_since
             known = share = self.parts_done / max(to_do, 1)
         if since is None or known < _GUESS_FROM or share >= 1:
             return None
@@ -177,6 +207,11 @@ class Tally(Listener):
         """See `Listener`."""
         with self._lock:
             self._steps[step.step.name].done(report, self.clock())
+
+    def passed(self, step: KeyedStep, phase: Phase, parts: int, seconds: float | None) -> None:
+        """See `Listener`."""
+        with self._lock:
+            self._steps[step.step.name].passed(phase, parts, seconds, self.clock())
 
     def closed(self, step: KeyedStep, report: StepReport) -> None:
         """See `Listener`."""

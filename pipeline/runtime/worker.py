@@ -39,8 +39,8 @@ def _stage(task: PartTask) -> Stage[Any]:
 def perform(task: PartTask, tell: Tell, pool: ModelPool = POOL) -> Any:
     """Do one task, asking the models of `pool`.
 
-    Returns a PartReport; for phase `sketch` nothing, for `decide` the Verdict, for `pack` the
-    lengths of the parts.
+    Returns a PartReport; for phase `sketch` the seconds that it took, for `decide` the Verdict and
+    its seconds, for `pack` the lengths of the parts.
     """
     from stages.kernels.compiling import told_of_compiling
 
@@ -49,13 +49,16 @@ def perform(task: PartTask, tell: Tell, pool: ModelPool = POOL) -> Any:
 
 
 def _perform(task: PartTask, stage: Stage[Any], tell: Tell, pool: ModelPool) -> Any:
+    started = time.perf_counter()
     match task.phase:
         case "run":
             return _run(task, stage, tell, pool)
         case "sketch":
-            return _guarded(task, stage, lambda: deciding.sketch(task, stage))
+            _guarded(task, stage, lambda: deciding.sketch(task, stage))
+            return time.perf_counter() - started
         case "decide":
-            return _guarded(task, stage, lambda: deciding.decide(task, stage))
+            verdict = _guarded(task, stage, lambda: deciding.decide(task, stage))
+            return verdict, time.perf_counter() - started
         case "apply":
             return _apply(task, stage)
         case "pack":

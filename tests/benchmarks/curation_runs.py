@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,7 +44,7 @@ class Way:
     part_rows: int = PART_ROWS
 
 
-AT_NO_COST = Way("load_answers", {"policy": {"engine": "scripted", "model": "echo"}})
+SCRIPTED = Way("load_answers", {"policy": {"engine": "scripted", "model": "echo"}})
 BUNDLED = Way("load_answers", {"policy": {"model": "smollm2-135m-instruct"}}, 12)
 
 
@@ -99,7 +100,7 @@ def compare(
     if not chosen or "deita" in chosen:
         deita = {"stage": "deita", **settings_of("deita, the filter", scratch)}
         graded = {"deita, graded by a script": deita}
-        _compare(scratch, answers(texts), graded, AT_NO_COST, repeats, cores)
+        _compare(scratch, answers(texts), graded, SCRIPTED, repeats, cores)
         _compare_graded(scratch, answers(texts[:GRADED_ROWS]), deita, cores)
 
 
@@ -162,16 +163,19 @@ def once(
     cores: list[int],
     threads: Mapping[str, str] = ONE_THREAD,
 ) -> Cost:
-    """A whole run, and the seconds of its steps without the loading of models."""
+    """A whole run, and the seconds of its steps without models' loading and what is decided."""
     command = [sys.executable, "-m", "pipeline.cli.main", "run", str(path), "--out", str(out)]
     options = ["--quiet", "--overwrite", "--events", str(folder / "events.jsonl")]
     (folder / "events.jsonl").unlink(missing_ok=True)
     more = {"PYTHONPATH": f"{HERE.parents[1]}:{HERE / 'noop'}", **threads}
     placed = ["--set", f"placement.workers={workers}"]
     cost = run_pinned([*command, *options, *placed], cores, more)
-    events = map(json.loads, (folder / "events.jsonl").read_text().splitlines())
-    closed = [event for event in events if event["event"] == "step_closed"]
-    walls = {event["step"]: event["wall_s"] - event["loading_s"] for event in closed}
+    walls: Counter[str] = Counter()
+    for event in map(json.loads, (folder / "events.jsonl").read_text().splitlines()):
+        if event["event"] == "step_closed":
+            walls[event["step"]] += event["wall_s"] - event["loading_s"]
+        elif event["event"] == "decided":
+            walls[event["step"]] -= event["seconds"]
     return Cost(cost.cpu_s, cost.wall_s, {"steps": walls})
 
 

@@ -54,6 +54,8 @@ def test_everything_that_happens_is_an_event(run: Run) -> None:
     run.open()
     run.told.workers(2, None)
     run.told.part_done(keyed("respond"), part(1))
+    run.told.passed(keyed("respond"), "sketch", 2, 0.5)
+    run.told.passed(keyed("respond"), "decide", 2, 1.5)
     run.told.part_lost(keyed("respond"), 2, "its worker process died", True)
     run.told.tell({"warning": "low memory"})
     run.told.closed(keyed("respond"), TOTAL)
@@ -63,6 +65,7 @@ def test_everything_that_happens_is_an_event(run: Run) -> None:
         "step_opened",
         "workers",
         "part_done",
+        "decided",
         "part_lost",
         "warning",
         "step_closed",
@@ -72,6 +75,7 @@ def test_everything_that_happens_is_an_event(run: Run) -> None:
     assert records["run_started"]["command"] == ["run", "demo.yaml"]
     assert records["step_opened"]["parts_done"] == 1
     assert records["part_done"]["tokens"] == 100
+    assert (records["decided"]["parts"], records["decided"]["seconds"]) == (2, 1.5)
     assert records["part_lost"]["again"] is True
     assert records["step_closed"]["usage"]["sampled_tokens"] == 900
     assert records["run_ended"]["summary"] == {"rows": {"dpo": 4}}

@@ -23,6 +23,7 @@ class Heard(Listener):
 CALLS: dict[str, tuple[Any, ...]] = {
     "opened": (keyed("a"), 3, 0, None),
     "part_done": (keyed("a"), part(0)),
+    "passed": (keyed("a"), "sketch", 2, 0.1),
     "part_lost": (keyed("a"), 1, "died", True),
     "workers": (2, None),
     "warn": ("careful",),

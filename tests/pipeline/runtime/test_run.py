@@ -15,6 +15,7 @@ from pipeline.recipe.plan import Plan, Step
 from pipeline.runtime.executors import InlineExecutor, Outcome
 from pipeline.runtime.keyed import KeyedStep
 from pipeline.runtime.listener import Listener
+from pipeline.runtime.moves import Phase
 from pipeline.runtime.reports import PartReport, StepReport
 from pipeline.runtime.run import Runner
 from pipeline.runtime.shapes import plain_shape
@@ -149,6 +150,8 @@ class Heard(Listener):
 
     lines: list[str] = field(default_factory=list)
     reports: dict[str, StepReport] = field(default_factory=dict)
+    passes: list[tuple[str, int]] = field(default_factory=list)
+    found: list[tuple[str, int]] = field(default_factory=list)
 
     def opened(self, step: KeyedStep, parts: int, done: int, reused: StepReport | None) -> None:
         self.lines.append(f"{step.step.name} {'reused' if reused else f'{done}/{parts}'}")
@@ -157,6 +160,9 @@ class Heard(Listener):
 
     def part_done(self, step: KeyedStep, report: PartReport) -> None:
         pass
+
+    def passed(self, step: KeyedStep, phase: Phase, parts: int, seconds: float | None) -> None:
+        (self.found if seconds is None else self.passes).append((phase, parts))
 
     def part_lost(self, step: KeyedStep, part: int, cause: str, again: bool) -> None:
         self.lines.append(f"lost {step.step.name}/{part} {cause} {again}")
@@ -241,6 +247,11 @@ def test_a_dataset_pass_sees_all_parts(tmp_path: Path) -> None:
     assert heard.reports["unique"].rejects == {"repeated": 7}
     assert steps[0].folder.manifest()["figures"] == {"kept": 3}
     assert "warning unique: said" in heard.lines
+    assert sorted(heard.passes) == [
+        ("decide", 4),
+        *(("run", n) for n in range(1, 5)),
+        *(("sketch", n) for n in range(1, 5)),
+    ]
     left = {path.name for path in Path(steps[0].folder.folder.url).iterdir()}
     assert left == {"index", "layout.json", "manifest.json", "segment-00000.parts"}
 
@@ -263,6 +274,8 @@ def test_a_stage_that_only_decides_goes_in_rounds_with_its_file(
     assert kept == {("s0", 3), ("s2", 3)}, "each of three rounds knows of the one before"
     assert heard.reports["listed"].rejects.keys() == {"unlisted"}
     assert SKETCHED == [4, 4, 2] * 3
+    assert heard.passes == [("sketch", 1), ("sketch", 2), ("sketch", 3), ("decide", 3)] * 3
+    assert heard.found == [("sketch", 0)] * 2, "before each of the rounds that follow"
     assert MADE == ["listed"], "made once for all parts and rounds"
     assert TURNS == [0, 1, 2]
 
@@ -277,7 +290,9 @@ def test_a_dataset_pass_that_was_stopped_goes_on_where_it_was(
     with pytest.raises(Interrupted):
         run(tmp_path, *LISTING, stop_asked=asked)
     names.unlink()  # what was given to the step is kept in its folder
-    _, steps = run(tmp_path, *LISTING)
+    heard, steps = run(tmp_path, *LISTING)
+    sketched = after % 4  # a round is three sketches and a decision
+    assert heard.passes[0] == (("sketch", sketched + 1) if sketched < 3 else ("decide", 3))
     assert {(row["source"], row["size"]) for row in rows_of(steps[1])} == {("s0", 3), ("s2", 3)}
     assert sum(SKETCHED) == 30, "no part is sketched twice in a round"
     assert TURNS == [0, 1, 2], "nothing is decided twice"

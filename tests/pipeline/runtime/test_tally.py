@@ -34,6 +34,47 @@ def test_a_step_says_that_its_kernels_are_compiled_until_they_are() -> None:
     assert (step.active, step.doing) == (True, "")
 
 
+def test_a_dataset_pass_says_where_it_is_and_begins_with_its_first_sketch() -> None:
+    clock = Clock()
+    tally = opened(clock, "dedup", parts=4)
+    step, key = tally.step("dedup"), keyed("dedup")
+    assert step.progress == "0/4 parts"
+    clock.now += 3
+    tally.passed(key, "sketch", 1, 2.0)
+    assert (step.active, step.progress) == (True, "1/4 parts sketched")
+    tally.passed(key, "sketch", 4, 0.5)
+    assert step.progress == "deciding on 4 parts"
+    clock.now += 50
+    tally.passed(key, "decide", 4, 49.0)
+    assert step.progress == "0/4 parts"
+    clock.now += 1
+    tally.part_done(key, part(0, s=0.5))
+    assert step.progress == "1/4 parts"
+    assert step.left_s(clock()) == 3.0, "at the pace since the decision"
+    assert step.wall_s(clock()) == 53.0
+
+
+def test_another_round_of_a_dataset_pass_sketches_again() -> None:
+    clock = Clock()
+    tally = opened(clock, "zipfit", parts=2)
+    step, key = tally.step("zipfit"), keyed("zipfit")
+    tally.passed(key, "sketch", 2, 1.0)
+    tally.passed(key, "decide", 2, 1.0)
+    tally.passed(key, "sketch", 0, None)
+    assert step.progress == "0/2 parts sketched"
+    tally.passed(key, "sketch", 2, 1.0)
+    assert step.progress == "deciding on 2 parts"
+
+
+def test_what_an_earlier_run_did_of_a_dataset_pass_takes_no_time() -> None:
+    tally = opened(Clock(), "deita", parts=3)
+    step, key = tally.step("deita"), keyed("deita")
+    tally.passed(key, "run", 2, None)
+    assert (step.active, step.progress) == (False, "2/3 parts drafted")
+    tally.passed(key, "sketch", 1, None)
+    assert (step.active, step.progress) == (False, "1/3 parts sketched")
+
+
 def test_wall_time_begins_with_a_part_that_nobody_told_of() -> None:
     clock = Clock()
     tally = opened(clock, "pair")
