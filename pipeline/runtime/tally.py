@@ -32,7 +32,7 @@ class StepTally:
         expected, served: requests to models that are known so far, those of lost parts left out.
         told_requests, told_tokens: served and sampled as workers tell it; never goes down.
         kept_tokens: tokens sampled for the parts that were committed.
-        doing: what a worker said it is doing, e.g. loading a model, if work waits for that.
+        doing: what a worker said it is doing while work waits: loading a model, compiling kernels.
         loading_s: from when a worker first said that it loads a model to the first request.
         through: parts that are through each phase of a dataset pass that is not its last.
         applying_since: when it was decided, if that was in this run.
