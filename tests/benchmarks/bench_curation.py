@@ -40,7 +40,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="*", default=[], help="of dedup; all if none is named")
     parser.add_argument("--sources", type=int, default=2500, help="of zipfit")
     parser.add_argument("--targets", type=int, default=100, help="of zipfit")
-    parser.add_argument("--stages", nargs="*", default=[], help="of stages and dask; all if none")
+    names = "of stages and dask; all if none is named; `graded` is deita by the bundled model"
+    parser.add_argument("--stages", nargs="*", default=[], help=names)
     return parser.parse_args()
 
 

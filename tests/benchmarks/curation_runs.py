@@ -21,7 +21,8 @@ from tests.benchmarks.pinned import Cost, in_turn, median, run_pinned
 
 HERE = Path(__file__).parent
 PART_ROWS = 2000
-WORKERS = (1, 2)
+STAFF = {"1 worker, 1 core": (1, 1), "1 worker, 2 cores": (1, 2), "2 workers": (2, 2)}
+"""Workers and cores; the driver has no core to itself."""
 GRADED_ROWS = 160
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For each worker: what two gain is not to be what one has by threads."""
@@ -90,17 +91,18 @@ def compare(
     texts = pq.read_table(prepare(data, scratch, rows))["text"].to_pylist()
     (scratch / "few.jsonl").write_text("".join((scratch / "GSM8K.jsonl").open().readlines()[:20]))
     print(
-        f"\n{rows:,} rows, parts of {PART_ROWS:,}, {len(cores)} core(s), {repeats} rounds in turn"
-        "\n\n| step | rows/s, 1 worker | rows/s, 2 workers | ratio | step s, 1 and 2 "
-        "| whole run s, 1 and 2 | CPU s, 1 and 2 |\n|" + "---|" * 7
+        f"\n{rows:,} rows, parts of {PART_ROWS:,}, {repeats} rounds in turn\n\n"
+        f"| step | rows/s: {' | '.join(STAFF)} | times those of 1 worker on 1 core | on 2 "
+        "| step s | whole run s | CPU s |\n|" + "---|" * 9
     )
     plain = plain_steps(scratch)
     if wanted := {what: s for what, s in plain.items() if not chosen or s["stage"] in chosen}:
         _compare(scratch, prompts(texts), wanted, Way(), repeats, cores)
+    deita = {"stage": "deita", **settings_of("deita, the filter", scratch)}
     if not chosen or "deita" in chosen:
-        deita = {"stage": "deita", **settings_of("deita, the filter", scratch)}
         graded = {"deita, graded by a script": deita}
         _compare(scratch, answers(texts), graded, SCRIPTED, repeats, cores)
+    if not chosen or "graded" in chosen:
         _compare_graded(scratch, answers(texts[:GRADED_ROWS]), deita, cores)
 
 
@@ -117,7 +119,10 @@ def _compare(
         _do_before(folder, rows, way, cores)
         for what, step in wanted.items():
             (folder / "recipe.yaml").write_text(recipe(folder / "rows.jsonl", step, way))
-            runs = {str(n): partial(again, folder, n, cores) for n in WORKERS}
+            runs = {
+                name: partial(again, folder, workers, cores[:own])
+                for name, (workers, own) in STAFF.items()
+            }
             _show(what, str(step["stage"]), len(rows), in_turn(runs, repeats))
 
 
@@ -129,13 +134,12 @@ def _compare_graded(
         folder = Path(name)
         _do_before(folder, rows, BUNDLED, cores)
         (folder / "recipe.yaml").write_text(recipe(folder / "rows.jsonl", step, BUNDLED))
-        for workers, own in ((1, cores[:1]), (1, cores), (2, cores)):
-            cost = again(folder, workers, own, {})  # engines share the cores by themselves
+        for name, (workers, own) in STAFF.items():
+            cost = again(folder, workers, cores[:own], {})  # engines share the cores by themselves
             wall = float(cost.said["steps"]["deita"])
             print(
-                f"deita, {len(rows)} rows graded by the bundled model: {workers} worker(s) on "
-                f"{len(own)} core(s) {len(rows) / wall:.2f} rows/s, step {wall:.1f} s, whole run "
-                f"{cost.wall_s:.1f} s",
+                f"deita, {len(rows)} rows graded by the bundled model, {name}: "
+                f"{len(rows) / wall:.2f} rows/s, step {wall:.1f} s, whole run {cost.wall_s:.1f} s",
                 flush=True,
             )
 
@@ -180,15 +184,17 @@ def once(
 
 
 def _show(what: str, stage: str, rows: int, costs: dict[str, list[Cost]]) -> None:
-    if len(costs) < len(WORKERS):
+    if len(costs) < len(STAFF):
         return
-    one, two = (costs[str(n)] for n in WORKERS)
-    steps = [median(got, lambda c: float(c.said["steps"][stage])) for got in (one, two)]
-    wholes = [median(got, lambda c: c.wall_s) for got in (one, two)]
-    cpus = [median(got, lambda c: c.cpu_s) for got in (one, two)]
+    steps, wholes, cpus = [], [], []
+    for got in costs.values():
+        steps.append(median(got, lambda c: float(c.said["steps"][stage])))
+        wholes.append(median(got, lambda c: c.wall_s))
+        cpus.append(median(got, lambda c: c.cpu_s))
+    rates = " | ".join(f"{rows / step:,.0f}" for step in steps)
+    listed = (", ".join(f"{value:.1f}" for value in each) for each in (steps, wholes, cpus))
     print(
-        f"| {what} | {rows / steps[0]:,.0f} | {rows / steps[1]:,.0f} "
-        f"| {steps[0] / steps[1]:.2f} | {steps[0]:.1f}, {steps[1]:.1f} "
-        f"| {wholes[0]:.1f}, {wholes[1]:.1f} | {cpus[0]:.1f}, {cpus[1]:.1f} |",
+        f"| {what} | {rates} | {steps[0] / steps[2]:.2f} | {steps[1] / steps[2]:.2f} "
+        f"| {' | '.join(listed)} |",
         flush=True,
     )
