@@ -107,10 +107,12 @@ class _Calls:
         namespace = asked.get("organization") or "me"
         self._user(request, namespace, writes=True)
         name = f"{namespace}/{asked['name']}"
-        if name in self.hub.repos:
-            raise Refused(409, "You already created this dataset repo")
+        url = f"{self.hub.url}/datasets/{name}"
+        if name in self.hub.repos:  # with its address, which the client takes from this answer too
+            told = {"error": "You already created this dataset repo", "url": url}
+            return web.json_response(told, status=409)
         self.hub.repos[name] = Repo(name, asked.get("visibility") == "private")
-        return web.json_response({"url": f"{self.hub.url}/datasets/{name}", "name": name})
+        return web.json_response({"url": url, "name": name})
 
     async def whoami(self, request: web.Request) -> web.Response:
         if not self._user(request):

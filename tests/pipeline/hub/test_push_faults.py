@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.hub import patience
+from pipeline.hub.client import HubRepo
 from tests.hub_server import Hub
 from tests.pipeline.hub.conftest import Push
 from tests.pipeline.hub.published import held, on_hub, small_dataset
@@ -27,6 +28,16 @@ def test_a_busy_hub_is_asked_again(hub: Hub, push: Push, tmp_path: Path, call: s
     _, said = push(dataset)
     assert "the hub answers 429 (told to fail with 429); trying again" in said
     assert_published_once(hub, on_hub(dataset))
+
+
+def test_a_repo_that_somebody_makes_meanwhile_is_taken_as_it_is(
+    hub: Hub, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(small_dataset(tmp_path / "one"))
+    dataset = small_dataset(tmp_path / "two", range(60), release=2)
+    monkeypatch.setattr(HubRepo, "is_private", lambda self: None)  # as before it was made
+    push(dataset)
+    assert held(hub) == on_hub(dataset)
 
 
 def test_a_busy_hub_is_left_alone_for_as_long_as_it_asks(
