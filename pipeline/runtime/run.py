@@ -200,14 +200,19 @@ class Runner:
         step, ledger = self.steps[number], self._ledgers[number]
         if phase == "run":
             ledger.see(report)
-        if phase == "run" and step.step.stage.dataset_pass:
-            self._passed(number, "run", report.seconds)
-        else:
-            ledger.add(report)
-            self.listener.part_done(step, report)
+        self._count(number, phase, report)
         if lost := too_many(ledger.seen, self.plan.recipe.limits, whole=False):
             self._lose(step, ledger.seen)
         return not lost
+
+    def _count(self, number: int, phase: moves.Phase, report: PartReport) -> None:
+        """A part is done, or, with a dataset pass, has been run."""
+        step = self.steps[number]
+        if phase == "run" and step.step.stage.dataset_pass:
+            self._passed(number, phase, report.seconds)
+        else:
+            self._ledgers[number].add(report)
+            self.listener.part_done(step, report)
 
     def _decided(self, number: int, verdict: Verdict, seconds: float) -> moves.Event:
         step, ledger = self.steps[number], self._ledgers[number]
@@ -312,12 +317,7 @@ class Runner:
         )
 
     def _give_up(self, step: KeyedStep, part: int) -> moves.Event:
-        report = give_up(self._task(step, "run", part))
-        if step.step.stage.dataset_pass:
-            self._passed(step.number, "run", report.seconds)
-        else:
-            self._ledgers[step.number].add(report)
-            self.listener.part_done(step, report)
+        self._count(step.number, "run", give_up(self._task(step, "run", part)))
         return moves.Done(step.number, "run", part)
 
     def _pack(self, step: KeyedStep) -> moves.Event:

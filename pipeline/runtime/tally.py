@@ -73,8 +73,7 @@ class StepTally:
 
     def take(self, part: int, message: dict[str, Any], now: float) -> None:
         """Note what a worker tells of a part, see `Listener.tell`."""
-        if self.started is None:
-            self.started = now
+        self._begin(now)
         if "compiling" in message:
             self.doing = COMPILING if message["compiling"] else ""
             return
@@ -129,7 +128,7 @@ class StepTally:
         self.kept_tokens += report.usage.sampled_tokens
 
     def _begin(self, began: float) -> None:
-        """Note when a task began of which nobody may have told, e.g. as no model was asked."""
+        """Note when a task was at work; of its beginning nobody may have told."""
         self.started = began if self.started is None else min(self.started, began)
 
     def lost(self, part: int) -> None:

@@ -27,7 +27,8 @@ GRADED_ROWS = 160
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For each worker: what two gain is not to be what one has by threads."""
 DEDUP = {"dedup, minhash": {"stage": "dedup"}}
-NEEDS_SCORE = ("quality_mix",)
+APART = ("deita", "quality_mix")
+"""One reads answers, the other a score."""
 Steps = dict[str, dict[str, Any]]
 
 
@@ -54,7 +55,7 @@ def plain_steps(scratch: Path) -> Steps:
     zipfit = {"stage": "zipfit", "keep": 0.1, "target": str(scratch / "few.jsonl")}
     found: Steps = DEDUP | {"zipfit, elimination, 20 targets": zipfit | {"mode": "elimination"}}
     for name, (stage, _) in STAGES.items():
-        if stage not in ("deita", *NEEDS_SCORE):
+        if stage not in APART:
             found[name] = {"stage": stage, **settings_of(name, scratch)}
     return found
 
