@@ -293,6 +293,8 @@ class Stage(Generic[C]):
         given: the files it needs beside its rows, by a name of its own, given its Config.
         needs: the models it uses, given its Config.
         prompts: names of the prompt texts it uses (`prompts/text/<name>.j2`); hashed in the key.
+        preload: modules whose import takes long, with what they do meanwhile. Workers on this
+            machine are forked from one process that has imported them.
         fitted: this record as it is for a Config, where its columns depend on that.
     """
 
@@ -312,6 +314,7 @@ class Stage(Generic[C]):
     given: Callable[[C], Mapping[str, Given]] = field(default=nothing_given)
     needs: Callable[[C], tuple[Need, ...]] = field(default=no_needs)
     prompts: Callable[[C], tuple[str, ...]] = field(default=no_prompts)
+    preload: tuple[str, ...] = ()
     fitted: Callable[[C], Stage[C]] | None = None
 
     @property

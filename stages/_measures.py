@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from functools import lru_cache
 from typing import Any
 
 from stages._words import is_spaced
@@ -132,9 +131,8 @@ def known_languages() -> frozenset[str]:
     return frozenset(identifier().labels) - {"zxx"}
 
 
-@lru_cache(maxsize=1)
 def identifier() -> Any:
-    """py3langid with the model of its package, loaded once; it gives probabilities."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    """py3langid, loaded where it is first asked for."""
+    from stages.kernels.langid import IDENTIFIER
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return IDENTIFIER

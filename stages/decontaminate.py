@@ -41,6 +41,7 @@ from schemas.errors import InputError
 from schemas.stage import Context, Location, Records, Stage, StageConfig
 from stages._contamination import Benchmarks, Item, Limits, findings, index_items
 from stages._given_texts import FileFormat, given_texts
+from stages._preload import KERNELS
 from stages._texts import Texts, text_columns, texts_of
 
 
@@ -194,5 +195,6 @@ STAGE = Stage(
     effect="filter",
     reads=text_columns(("conversation",)),
     given=_given,
+    preload=KERNELS,
     fitted=_fitted,
 )

@@ -48,6 +48,7 @@ from stages._duplicates import (
     of_signatures,
 )
 from stages._index import as_sketches
+from stages._preload import KERNELS
 from stages._signatures import (
     RECALL,
     SignatureConfig,
@@ -208,5 +209,6 @@ STAGE = Stage(
     reads=text_columns(("prompt",)),
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
     given=_given,
+    preload=KERNELS,
     fitted=_fitted,
 )

@@ -43,6 +43,7 @@ from schemas.stage import (
 from stages._deita_config import Config
 from stages._deita_grades import graded_rows
 from stages._keeping import keeping_notes, n_kept
+from stages._preload import KERNELS
 from stages._texts import text_columns, texts_of
 from stages._vectors import unusable, vectors_in
 
@@ -211,5 +212,6 @@ STAGE = Stage(
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
     needs=_needs,
     prompts=_prompts,
+    preload=KERNELS,
     fitted=_fitted,
 )

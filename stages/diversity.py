@@ -35,6 +35,7 @@ from schemas.stage import DatasetPass, Decision, PassContext, Stage
 from stages._diversity_config import Config
 from stages._dropped import dropped
 from stages._keeping import keeping_notes, n_kept
+from stages._preload import KERNELS
 from stages._texts import text_columns, texts_of
 from stages._vectors import unusable, vectors_in
 
@@ -203,5 +204,6 @@ STAGE = Stage(
     reads=(EMBEDDING, MESSAGES),
     writes=(DIVERSITY_RANK, DIVERSITY_GAIN),
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
+    preload=KERNELS,
     fitted=_fitted,
 )

@@ -48,6 +48,7 @@ from stages._importance import (
     log_ratios,
 )
 from stages._keeping import KEEP, Keep, keeping_notes, n_kept
+from stages._preload import KERNELS
 from stages._ranking import RANK, ranked
 from stages._texts import Texts, text_columns, texts_of
 
@@ -268,5 +269,6 @@ STAGE = Stage(
     writes=(DSIR_LOGRATIO, DSIR_RANK),
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
     given=_given,
+    preload=KERNELS,
     fitted=_fitted,
 )

@@ -20,6 +20,7 @@ from schemas.batch import Batch
 from schemas.columns import ROW_ID
 from schemas.layouts import FINGERPRINT, SCHEME, SHINGLES, SIGNATURE
 from schemas.stage import Context, Stage
+from stages._preload import KERNELS
 from stages._signatures import SignatureConfig, fingerprints_of, scheme_of, signatures_of
 from stages._texts import text_columns, texts_of
 
@@ -85,5 +86,6 @@ STAGE = Stage(
     effect="map",
     reads=text_columns(("prompt",)),
     writes=(FINGERPRINT, SIGNATURE, SHINGLES, SCHEME),
+    preload=KERNELS,
     fitted=_fitted,
 )

@@ -45,6 +45,7 @@ from schemas.batch import Batch, Reject
 from schemas.columns import FINISH_REASON, ROW_ID
 from schemas.stage import Context, Stage, StageConfig
 from stages._column_names import Condition, columns_named, condition, operands, values_of
+from stages._preload import KERNELS, LANGUAGES
 from stages._private import PersonalKind, known_regions, personal_data, secrets
 from stages._prose import STOP_WORDS, unlike_prose
 from stages._refusals import REFUSALS
@@ -276,7 +277,12 @@ def _nulls(texts: pa.LargeStringArray) -> Findings:
 def _fitted(config: Config) -> Stage[Config]:
     named = columns_named(condition(config.where)) if config.where is not None else ()
     reads = tuple(dict.fromkeys((*text_columns(config.text), *named)))
-    return replace(STAGE, reads=reads, optional=(FINISH_REASON,) if config.finish_reasons else ())
+    return replace(
+        STAGE,
+        reads=reads,
+        optional=(FINISH_REASON,) if config.finish_reasons else (),
+        preload=KERNELS + LANGUAGES if config.languages else KERNELS,
+    )
 
 
 STAGE = Stage(

@@ -47,6 +47,7 @@ from schemas.stage import DatasetPass, Decision, PassContext, Stage
 from stages._dropped import dropped
 from stages._isa_config import Config
 from stages._keeping import keeping_notes, n_kept
+from stages._preload import KERNELS
 from stages._texts import text_columns, texts_of
 from stages._vectors import unusable, vectors_in
 
@@ -176,5 +177,6 @@ STAGE = Stage(
     reads=(EMBEDDING, MESSAGES, CHOSEN),
     writes=(ISA_LOGLIK, ISA_P, ISA_DELTA, ISA_RANK),
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
+    preload=KERNELS,
     fitted=_fitted_to,
 )

@@ -37,6 +37,7 @@ from schemas.stage import DatasetPass, Decision, PassContext, Stage, StageConfig
 from stages._column_names import Measure, columns_named, measure, operands, values_of
 from stages._column_reasons import seen_values
 from stages._keeping import KEEP, Keep, keeping_notes, n_kept
+from stages._preload import KERNELS
 from stages._quotas import equal_parts, filled, proportional_parts, share_counts
 from stages._ranking import RANK, ranked
 from stages._texts import Texts, text_columns, texts_of
@@ -273,5 +274,6 @@ STAGE = Stage(
     effect="filter",
     writes=(QUALITY_SCORE, QUALITY_RANK),
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
+    preload=KERNELS,
     fitted=_fitted,
 )

@@ -40,6 +40,7 @@ from stages import _elimination as elimination
 from stages._compression import Aligner, aligner, over_texts, sum_of_best
 from stages._dropped import dropped
 from stages._elimination import TOTAL, WATCHED
+from stages._preload import KERNELS
 from stages._texts import text_columns, texts_of
 from stages._zipfit_choice import KEPT, LIMIT, SEEN, choose, choose_survivors
 from stages._zipfit_config import Config
@@ -172,5 +173,6 @@ STAGE = Stage(
     writes=(ZIPFIT_SCORE, ZIPFIT_RANK),
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
     given=_given,
+    preload=KERNELS,
     fitted=_fitted,
 )

@@ -34,7 +34,8 @@ def handle(args: argparse.Namespace) -> int:
             from pipeline.runtime.nursery import close_nursery, open_nursery
 
             undo.callback(close_nursery)
-            open_nursery()  # a new run is sure to need workers: they start while this one imports
+            # A new run is sure to need workers: they start while this one imports.
+            open_nursery(plan.preload)
 
         from pipeline.runtime.job import run_job
         from pipeline.runtime.watch import WatchOptions, watching

@@ -48,3 +48,9 @@ class Plan:
     steps: tuple[Step, ...]
     exports: tuple[Step, ...]
     views: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def preload(self) -> tuple[str, ...]:
+        """What its workers are to import before there are any, see `Stage.preload`."""
+        named = (name for step in (*self.steps, *self.exports) for name in step.stage.preload)
+        return tuple(dict.fromkeys(named))

@@ -2,7 +2,8 @@
 
 Each worker has lanes: how many tasks it may have in hand at once. A task waits here, not on a
 worker, until there is a lane for it; so when a worker dies, only what it really had is suspect.
-Short tasks may go along with one that found a lane, since sending one takes longer than doing it.
+Short tasks are another matter, since sending one takes longer than doing it: they may go along with
+one that found a lane, and one may go ahead, to wait on a worker until its lane is free.
 
 A task that is to be alone gets a worker with nothing in hand, which is given nothing else until
 the task ends. While such tasks wait, as many workers of their group as there are of them, those
@@ -17,19 +18,27 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+Suits = Callable[[int], bool]
+"""Asked with a ticket."""
+
 
 @dataclass(slots=True)
 class _Worker:
-    """A worker; `held` are the tickets that it has in hand."""
+    """A worker; `held` has the tickets in its hand, each with the one that it goes along with."""
 
     name: str
     group: str
     lanes: int
-    held: set[int] = field(default_factory=set)
+    held: dict[int, int] = field(default_factory=dict)
     taken: bool = False  # by a task that is to be alone
 
     def __lt__(self, other: _Worker) -> bool:
         return len(self.held) < len(other.held)
+
+    @property
+    def free_lanes(self) -> int:
+        """Lanes with nothing in them; -1 if something waits for one."""
+        return self.lanes - len(set(self.held.values()))
 
 
 @dataclass(slots=True)
@@ -74,19 +83,27 @@ class Assignment:
     def end(self, ticket: int) -> None:
         """The worker that has the ticket in hand, if it is still there, is done with it."""
         if (worker := self._holders.pop(ticket, None)) is not None:
-            worker.held.remove(ticket)
+            del worker.held[ticket]
             worker.taken = False
 
-    def assign(self) -> list[tuple[int, str]]:
-        """Hand out what can be: pairs (ticket, worker), in hand from now on."""
+    def assign(self, may_wait: Suits = lambda ticket: False) -> list[tuple[int, str]]:
+        """Hand out what can be: pairs (ticket, worker), in hand from now on.
+
+        Args:
+            may_wait: whether a ticket may go ahead to wait on a worker that has only such in hand.
+        """
         given: list[tuple[int, str]] = []
         for group, waiting in self._waiting.items():
             if waiting.plain or waiting.alone:
-                self._assign(waiting, list(self._groups[group].values()), given)
+                self._assign(waiting, list(self._groups[group].values()), may_wait, given)
         return given
 
     def _assign(
-        self, waiting: _Waiting, workers: list[_Worker], given: list[tuple[int, str]]
+        self,
+        waiting: _Waiting,
+        workers: list[_Worker],
+        may_wait: Suits,
+        given: list[tuple[int, str]],
     ) -> None:
         free = [worker for worker in workers if not worker.taken]
         heapq.heapify(free)  # least in hand first
@@ -97,30 +114,33 @@ class Assignment:
         for _ in range(min(len(waiting.alone), len(free))):
             heapq.heappop(free)  # to get nothing until it is idle
         while waiting.plain and free:
-            if len(free[0].held) >= free[0].lanes:
+            ahead = len(waiting.plain) > len(workers) and may_wait(waiting.plain[0])
+            if not _has_room(free[0], ahead, may_wait):
                 heapq.heappop(free)
                 continue
             given.append(self._give(waiting.plain, free[0]))
             heapq.heapreplace(free, free[0])
 
-    def _give(self, waiting: deque[int], worker: _Worker) -> tuple[int, str]:
+    def _give(
+        self, waiting: deque[int], worker: _Worker, along: int | None = None
+    ) -> tuple[int, str]:
         ticket = waiting.popleft()
-        worker.held.add(ticket)
+        worker.held[ticket] = ticket if along is None else along
         self._holders[ticket] = worker
         return ticket, worker.name
 
-    def more(self, worker: str, most: int, suits: Callable[[int], bool]) -> list[int]:
-        """Give a worker, beyond its lanes, what waits next and is to go along with what it got.
+    def more(self, ticket: int, most: int, suits: Suits) -> list[int]:
+        """Give the worker that got a ticket what waits next and may go along with it.
 
         Nobody is passed over: it ends at the first ticket that does not suit, and leaves the other
         workers of the group an equal share of what waits.
         """
-        group = self._workers[worker].group
-        waiting = self._waiting[group].plain
-        most = min(most, len(waiting) // len(self._groups[group]))
+        worker = self._holders[ticket]
+        waiting = self._waiting[worker.group].plain
+        most = min(most, len(waiting) // len(self._groups[worker.group]))
         given: list[int] = []
         while len(given) < most and suits(waiting[0]):
-            given.append(self._give(waiting, self._workers[worker])[0])
+            given.append(self._give(waiting, worker, along=ticket)[0])
         return given
 
     def workers(self) -> dict[str, int]:
@@ -142,3 +162,10 @@ class Assignment:
             for group, waiting in self._waiting.items()
             if (waiting.plain or waiting.alone) and not self._groups[group]
         }
+
+
+def _has_room(worker: _Worker, ahead: bool, may_wait: Suits) -> bool:
+    """Whether it can take one more: in a lane, or, if that may go ahead, to wait for one."""
+    if worker.free_lanes > 0:
+        return True
+    return ahead and worker.free_lanes == 0 and all(map(may_wait, worker.held))

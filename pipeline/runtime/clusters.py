@@ -84,7 +84,7 @@ def local_cluster(fleet: Fleet) -> Site:
     dashboard = find_spec("bokeh") is not None
     children = any(seat.children for seat in fleet.seats)
     with ExitStack() as undo:
-        open_nursery()
+        open_nursery(fleet.preload)
         stand_in_for_dask()
         undo.callback(close_nursery)
         # A daemonic process may not have children; with them, `guard` does what daemons do.

@@ -147,14 +147,18 @@ class DaskExecutor:
     def _dispatch(self) -> None:
         if self._client.status != "running":
             raise self._lost()
-        for ticket, worker in self._assignment.assign():
+        for ticket, worker in self._assignment.assign(self._may_go_ahead):
             first = self._waiting[ticket]
             companions = 0 if first.alone else self._paces.companions(first.task)
-            more = self._assignment.more(worker, companions, self._is_short)
+            more = self._assignment.more(ticket, companions, self._is_short)
             self._send([ticket, *more], worker)
 
     def _is_short(self, ticket: int) -> bool:
         return self._paces.companions(self._waiting[ticket].task) > 0
+
+    def _may_go_ahead(self, ticket: int) -> bool:
+        request = self._waiting.get(ticket) or self._sent[ticket]
+        return self._paces.may_go_ahead(request.task)
 
     def _send(self, tickets: list[int], worker: str) -> None:
         requests = [self._waiting.pop(ticket) for ticket in tickets]
@@ -211,8 +215,8 @@ class DaskExecutor:
         if end.error is not None:
             self._ready.append(Outcome(requests[0].task, error=end.error))
         for request, value in zip(requests, end.values, strict=False):
-            more = self._paces.companions(request.task)
-            self._ready.append(Outcome(request.task, value, companions=more))
+            queue = self._paces.queue(request.task)
+            self._ready.append(Outcome(request.task, value, queue=queue))
         for request in reversed(requests[n_done:]):
             self._queue(_Request(request.task, request.alone), first=True)
 

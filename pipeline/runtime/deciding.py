@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def sketch(task: PartTask, stage: Stage[Any]) -> None:
     """Sketch one part and commit that."""
-    rows, batch = _part(task, stage)
+    rows, _, batch = _part(task, stage)
     before = task.folder.decisions(task.turn - 1).read_rows(task.part) if task.turn else None
     sketches = _pass(stage).sketch(batch, task.config, _surroundings(task, stage, before))
     _check_order(sketches, batch.table, f"`sketch` of stage `{stage.name}`")
@@ -73,23 +73,24 @@ def apply(task: PartTask, stage: Stage[Any]) -> tuple[pa.Table, pa.Table, Batch]
     Returns:
         The part before and after, and what the stage returned.
     """
-    rows, batch = _part(task, stage)
+    _, incoming, batch = _part(task, stage)
     decision = task.folder.decisions(task.turn).read_rows(task.part)
     after = _pass(stage).apply(batch, decision, task.config)
     if stage.run is not None:
         check_survivors(batch.table, after, stage)
         return batch.table, after.table, after
-    incoming = rows.read_rows(task.part)
     return incoming, settle(incoming, after, stage), after
 
 
-def _part(task: PartTask, stage: Stage[Any]) -> tuple[StepFolder, Batch]:
-    """Where the rows are that the pass is over, and what the stage sees of those of its part."""
+def _part(task: PartTask, stage: Stage[Any]) -> tuple[StepFolder, pa.Table, Batch]:
+    """Where the rows are that the pass is over, those of its part, what the stage sees of them."""
     if stage.run is not None:
         drafts = task.folder.drafts()
-        return drafts, Batch(drafts.read_rows(task.part))
+        table = drafts.read_rows(task.part)
+        return drafts, table, Batch(table)
     assert task.input is not None, "a stage without a run takes another's rows"
-    return task.input, Batch(project(task.input.read_rows(task.part), stage))
+    table = task.input.read_rows(task.part)
+    return task.input, table, Batch(project(table, stage))
 
 
 def _pass(stage: Stage[Any]) -> DatasetPass[Any]:

@@ -24,14 +24,14 @@ class Outcome:
         value: what it returned.
         error: what it raised.
         died: its worker process is gone, and the task may be why.
-        companions: how many more of its kind could have gone along with it.
+        queue: how many more of its kind a worker that has one in hand could do with.
     """
 
     task: PartTask
     value: Any = None
     error: BaseException | None = None
     died: bool = False
-    companions: int = 0
+    queue: int = 0
 
 
 class Executor(Protocol):

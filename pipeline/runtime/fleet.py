@@ -41,10 +41,12 @@ class Fleet:
     Attributes:
         seats: workers to start on this machine; empty where others provide them.
         lanes: by group, how many parts a worker of it has in hand at once.
+        preload: modules to import once for all that are started on this machine.
     """
 
     seats: tuple[Seat, ...] = ()
     lanes: dict[str, int] = field(default_factory=lambda: {GENERAL: 1})
+    preload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def plan_fleet(plan: Plan, specs: Mapping[str, ModelSpec], machine: Machine) -> 
     lanes = lanes_by_group(stations(plan, specs))
     if plan.recipe.placement.workers == 0:
         return Fleet((), lanes)
-    return Fleet(seats(teams(plan, specs, machine), machine), lanes)
+    return Fleet(seats(teams(plan, specs, machine), machine), lanes, plan.preload)
 
 
 def teams(plan: Plan, specs: Mapping[str, ModelSpec], machine: Machine) -> list[Team]:

@@ -49,13 +49,13 @@ class Done:
     """A task finished and committed what it made.
 
     Attributes:
-        companions: tasks of its kind are so short that a worker may be sent this many more at once.
+        queue: tasks of its kind are so short that this many more may wait for each worker.
     """
 
     step: int
     phase: Phase
     part: int
-    companions: int = 0
+    queue: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """A process that has imported what workers need, from which those of this machine are forked.
 
 A worker that starts from nothing imports Dask and Arrow for a second before it can do anything, and
-so does the next one. Here that happens once, while the run itself still reads its recipe.
+so does the next one; stages name what takes them long. Here that happens once, while the run
+itself gets ready.
 Nothing that binds threads or devices is imported: engines are a worker's own.
 """
 
@@ -9,22 +10,28 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable
 from typing import Any
 
 _IMPORTED = [
     "distributed.nanny",
     "pipeline.runtime.worker",
+    "pyarrow.compute",
     "pyarrow.parquet",
     "schemas.arrow",
 ]
 
 
-def open_nursery() -> None:
-    """Start the process if it is not there; it ends with this one, however that ends."""
+def open_nursery(preload: Iterable[str] = ()) -> None:
+    """Start the process if it is not there; it ends with this one, however that ends.
+
+    Args:
+        preload: modules that it imports beside what any worker needs.
+    """
     import multiprocessing
     from multiprocessing import forkserver
 
-    multiprocessing.get_context("forkserver").set_forkserver_preload(_IMPORTED)
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*_IMPORTED, *preload])
     forkserver.ensure_running()
 
 

@@ -193,7 +193,7 @@ class Runner:
             self._passed(number, "sketch", value)
         elif not self._reported(number, task.phase, value):
             return moves.Failed(*where)
-        return moves.Done(*where, outcome.companions)
+        return moves.Done(*where, outcome.queue)
 
     def _reported(self, number: int, phase: moves.Phase, report: PartReport) -> bool:
         """Take the report of a part; False if too much is lost by now."""

@@ -87,7 +87,7 @@ class StepState:
         ended: those that are through it.
         sketched: parts whose sketch of the first round is there from an earlier run.
         final: parts whose rows the next step may take.
-        companions: how many parts of this phase may wait for each that a worker has in hand.
+        queue: how many parts of this phase may wait for each worker, beside those in its lanes.
         asked: an instruction of this step waits for its answer.
     """
 
@@ -102,7 +102,7 @@ class StepState:
     final: set[int] = field(default_factory=set)
     set_aside: set[int] = field(default_factory=set)
     deaths: Counter[int] = field(default_factory=Counter)
-    companions: int = 0
+    queue: int = 0
     asked: bool = False
     closed: bool = False
 
@@ -113,7 +113,7 @@ class StepState:
         self.ended = set(ended)
         self.ready = deque(part for part in range(tasks) if part not in self.ended)
         self.deaths.clear()
-        self.companions = 0
+        self.queue = 0
         self.asked = False
 
 
@@ -203,7 +203,7 @@ class RunState:
                 self._died(state, part)
             case Done():
                 state.asked = False
-                state.companions = event.companions
+                state.queue = event.queue
                 state.ended.add(part)
                 if event.phase == "apply" or (event.phase == "run" and not state.shape.decides):
                     self._final(event.step, part)
@@ -278,10 +278,10 @@ class RunState:
 
     def _submit(self, number: int) -> list[Instruction]:
         state, shape = self.steps[number], self.steps[number].shape
-        workers, companions = self._workers[shape.group], state.companions
+        workers, queue = self._workers[shape.group], state.queue
         room = min(
-            workers * (shape.lanes + companions) - len(state.in_flight),
-            workers * (self._lanes[shape.group] + companions) - self._in_flight[shape.group],
+            workers * (shape.lanes + queue) - len(state.in_flight),
+            workers * (self._lanes[shape.group] + queue) - self._in_flight[shape.group],
         )
         submitted: list[Instruction] = []
         while state.ready and len(submitted) < room:

@@ -62,10 +62,13 @@ class Farm(RuleBasedStateMachine):
 
     @rule(companions=st.integers(0, 3))
     def assign(self, companions: int = 0) -> None:
-        for ticket, worker in self.assignment.assign():
+        for ticket, worker in self.assignment.assign(lambda t: t % 5 > 1):
             self.give(ticket, worker)
+            held = [other for other, holder in self.held.items() if holder == worker]
+            if len(set(held) - self.beyond) > self.lanes[worker]:
+                assert all(other % 5 > 1 for other in held), "short ones wait for short ones"
             if not self.wanted[ticket][1]:
-                for other in self.assignment.more(worker, companions, lambda t: t % 5 > 0):
+                for other in self.assignment.more(ticket, companions, lambda t: t % 5 > 0):
                     self.give(other, worker)
                     assert other % 5 > 0
                     self.beyond.add(other)
@@ -77,10 +80,10 @@ class Farm(RuleBasedStateMachine):
         self.held[ticket] = worker
 
     @invariant()
-    def nobody_holds_more_than_his_lanes(self) -> None:
+    def at_most_one_waits_for_a_lane(self) -> None:
         for worker, lanes in self.lanes.items():
             held = [ticket for ticket, holder in self.held.items() if holder == worker]
-            assert len([ticket for ticket in held if ticket not in self.beyond]) <= lanes
+            assert len([ticket for ticket in held if ticket not in self.beyond]) <= lanes + 1
 
     @invariant()
     def alone_is_alone(self) -> None:
@@ -174,11 +177,26 @@ def test_short_tasks_go_along_but_leave_the_others_their_share() -> None:
     for ticket in range(8):
         assignment.add(ticket, "", alone=False)
     assert assignment.assign() == [(0, "b"), (1, "a")]
-    assert assignment.more("b", 10, lambda ticket: True) == [2, 3, 4]
-    assert assignment.more("a", 10, lambda ticket: ticket != 6) == [5]
+    assert assignment.more(0, 10, lambda ticket: True) == [2, 3, 4]
+    assert assignment.more(1, 10, lambda ticket: ticket != 6) == [5]
     assert assignment.assign() == [], "both are busy"
     for ticket in (0, 2, 3):
         assignment.end(ticket)
     assert assignment.assign() == [], "and stay so until all of it is done"
     assignment.end(4)
     assert assignment.assign() == [(6, "b")]
+
+
+def test_a_short_task_goes_ahead_of_its_lane_while_others_wait_for_whoever_is_first() -> None:
+    assignment = Assignment()
+    assignment.join("a", "", 1)
+    for ticket in range(4):
+        assignment.add(ticket, "", alone=False)
+    assert assignment.assign(lambda ticket: True) == [(0, "a"), (1, "a")]
+    assignment.end(0)
+    assert assignment.assign(lambda ticket: ticket != 1) == [], "a long one is at work"
+    assert assignment.assign(lambda ticket: True) == [(2, "a")]
+    assignment.end(1)
+    assert assignment.assign(lambda ticket: True) == [], "the last stays for a worker that joins"
+    assignment.join("b", "", 1)
+    assert assignment.assign(lambda ticket: True) == [(3, "b")]

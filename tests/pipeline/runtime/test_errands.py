@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.runtime import errands
-from pipeline.runtime.errands import ERRAND_S, Paces, perform_all
+from pipeline.runtime.errands import AHEAD_S, ERRAND_S, Paces, perform_all
 from pipeline.runtime.task import PartTask
 from tests.faults.dask_support import task
 
@@ -26,7 +26,7 @@ def test_nothing_goes_along_before_the_pace_is_known(tasks: list[PartTask]) -> N
 
 
 @pytest.mark.parametrize(
-    ("seconds", "companions"), [(60.0, 0), (ERRAND_S, 0), (ERRAND_S / 4, 3), (0.0, 49)]
+    ("seconds", "companions"), [(60.0, 0), (ERRAND_S, 0), (ERRAND_S / 4, 3), (0.0, 99)]
 )
 def test_as_many_go_along_as_fit_in_the_time(
     tasks: list[PartTask], seconds: float, companions: int
@@ -34,6 +34,19 @@ def test_as_many_go_along_as_fit_in_the_time(
     paces = Paces()
     paces.note(tasks[0], seconds)
     assert paces.companions(tasks[1]) == companions
+
+
+@pytest.mark.parametrize(
+    ("seconds", "queue"), [(AHEAD_S, 0), (AHEAD_S * 0.9, 2), (ERRAND_S / 4, 11)]
+)
+def test_short_ones_go_ahead_with_as_many_in_line_as_that_takes(
+    tasks: list[PartTask], seconds: float, queue: int
+) -> None:
+    paces = Paces()
+    assert not paces.may_go_ahead(tasks[0])
+    paces.note(tasks[0], seconds)
+    assert paces.may_go_ahead(tasks[1]) == (queue > 0)
+    assert paces.queue(tasks[1]) == queue
 
 
 def test_all_are_performed_in_order(tasks: list[PartTask]) -> None:

@@ -225,7 +225,7 @@ class World:
     parts: int
     workers: int
     random: randomness.Random
-    companions: int = 0
+    queue: int = 0
     may_give_up: int = 0
     flights: list[Submit] = field(default_factory=list)
     answers: list[Event] = field(default_factory=list)
@@ -272,7 +272,7 @@ class World:
         for group in {shape.group for shape in self.shapes}:
             members = [shape for shape in self.shapes if shape.group == group]
             here = [f for f in self.flights if self.shapes[f.step].group == group]
-            most = max(shape.lanes for shape in members) + self.companions
+            most = max(shape.lanes for shape in members) + self.queue
             assert len(here) <= self.workers * most
             assert len({self.shapes[f.step].turn for f in here}) <= 1, "models take turns"
 
@@ -288,7 +288,7 @@ class World:
         self.done[where] += 1
         if flight.phase == "decide":
             return Decided(flight.step)
-        return Done(*where, self.companions)
+        return Done(*where, self.queue)
 
 
 def test_short_parts_are_submitted_ahead_until_the_phase_ends() -> None:
@@ -296,12 +296,12 @@ def test_short_parts_are_submitted_ahead_until_the_phase_ends() -> None:
     for event in (Started(), Opened(0, parts=6), Workers("", 1)):
         todo = machine.handle(event)
     assert todo == [Submit(0, "run", 0)]
-    todo = machine.handle(Done(0, "run", 0, companions=2))
+    todo = machine.handle(Done(0, "run", 0, queue=2))
     assert todo == [Submit(0, "run", part) for part in (1, 2, 3)]
     assert machine.handle(Done(0, "run", 1)) == [], "longer than it seemed"
     for part in (2, 3, 4):
         machine.handle(Done(0, "run", part))
-    assert machine.handle(Done(0, "run", 5, companions=9)) == [Submit(0, "sketch", 0)]
+    assert machine.handle(Done(0, "run", 5, queue=9)) == [Submit(0, "sketch", 0)]
 
 
 @given(
@@ -325,13 +325,13 @@ def test_short_parts_are_submitted_ahead_until_the_phase_ends() -> None:
     st.randoms(use_true_random=False),
 )
 def test_whatever_the_order_each_part_is_done_exactly_once(
-    shapes: list[Shape], parts: int, workers: int, companions: int, random: randomness.Random
+    shapes: list[Shape], parts: int, workers: int, queue: int, random: randomness.Random
 ) -> None:
     shapes = [
         replace(s, turn=sum(o.group == s.group for o in shapes[:n]))
         for n, s in enumerate(chain(*shapes))
     ]
-    world = World(shapes, parts, workers, random, companions)
+    world = World(shapes, parts, workers, random, queue)
     assert world.play() == End("finished")
     expected = {
         (step, phase, part): 1
