@@ -27,6 +27,7 @@ GRADED_ROWS = 160
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For each worker: what two gain is not to be what one has by threads."""
 DEDUP = {"dedup, minhash": {"stage": "dedup"}}
+BY_VECTORS = ("diversity", "isa")
 APART = ("deita", "quality_mix")
 """One reads answers, the other a score."""
 Steps = dict[str, dict[str, Any]]
@@ -39,13 +40,16 @@ class Way:
     Attributes:
         load: the stage that reads the rows.
         models: for the step.
+        embedded: whether the rows have embeddings, which each step then reads and writes.
     """
 
     load: str = "load_prompts"
     models: dict[str, dict[str, str]] = field(default_factory=dict)
     part_rows: int = PART_ROWS
+    embedded: bool = True
 
 
+TEXTS, VECTORS = Way(embedded=False), Way()
 SCRIPTED = Way("load_answers", {"policy": {"engine": "scripted", "model": "echo"}})
 BUNDLED = Way("load_answers", {"policy": {"model": "smollm2-135m-instruct"}}, 12)
 
@@ -62,7 +66,9 @@ def plain_steps(scratch: Path) -> Steps:
 
 def recipe(file: Path, step: dict[str, Any] | None, way: Way) -> str:
     """A recipe that reads, projects and then does the step, if there is one."""
-    before = [{"stage": way.load, "path": str(file)}, {"stage": "project"}]
+    before = [{"stage": way.load, "path": str(file)}]
+    if way.embedded:
+        before.append({"stage": "project"})
     value = {
         "name": "curation",
         "seed": 7,
@@ -97,8 +103,15 @@ def compare(
         "| step s | whole run s | CPU s |\n|" + "---|" * 9
     )
     plain = plain_steps(scratch)
-    if wanted := {what: s for what, s in plain.items() if not chosen or s["stage"] in chosen}:
-        _compare(scratch, prompts(texts), wanted, Way(), repeats, cores)
+    for way in (TEXTS, VECTORS):
+        wanted = {
+            what: step
+            for what, step in plain.items()
+            if (step["stage"] in BY_VECTORS) == way.embedded
+            and (not chosen or step["stage"] in chosen)
+        }
+        if wanted:
+            _compare(scratch, prompts(texts), wanted, way, repeats, cores)
     deita = {"stage": "deita", **settings_of("deita, the filter", scratch)}
     if not chosen or "deita" in chosen:
         graded = {"deita, graded by a script": deita}
