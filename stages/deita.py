@@ -42,6 +42,7 @@ from schemas.stage import (
 )
 from stages._deita_config import Config
 from stages._deita_grades import graded_rows
+from stages._dropped import dropped
 from stages._keeping import keeping_notes, n_kept
 from stages._preload import KERNELS
 from stages._texts import text_columns, texts_of
@@ -163,25 +164,22 @@ def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     import pyarrow.compute as pc
 
     stays = pc.fill_null(decision.column(_STAYS), False)
-    gone = pc.invert(stays)
-    rows, verdicts = batch.table.filter(gone), decision.filter(gone).to_pylist()
-    names = [ROW_ID.name, DEITA_SCORE.name, EMBEDDING.name, config.answer]
-    rejects = (
-        _reject(row, verdict, config)
-        for row, verdict in zip(rows.select(names).to_pylist(), verdicts, strict=True)
-    )
+    gone = dropped(batch.table, decision, stays, (config.answer,))
+    rejects = (_reject(verdict, raw, row, config) for verdict, raw, row in gone)
     return Batch(batch.table.filter(stays), tuple(rejects))
 
 
-def _reject(row: Row, verdict: Row, config: Config) -> Reject:
-    row_id, raw = row[ROW_ID.name], row[config.answer]
+def _reject(verdict: Row, raw: str, row: pa.Table, config: Config) -> Reject:
+    """Why a row goes, given what was decided of it, its answer, and a table of itself."""
+    row_id = verdict[ROW_ID.name]
     if verdict[_STAYS] is None:
-        return unusable(row, (EMBEDDING,), raw)
+        one: Row = row.select([ROW_ID.name, EMBEDDING.name]).to_pylist()[0]
+        return unusable(one, (EMBEDDING,), raw)
     if verdict[_LIKE] is not None:
         cosine = f"its cosine with row {verdict[_LIKE]} is {verdict[_COSINE]:.6f}"
         message = f"{cosine}, above {config.max_cosine:g}; that row scores higher and stays"
         return Reject(row_id, "too_similar", message, raw)
-    score = f"deita_score {row[DEITA_SCORE.name]:.6g}"
+    score = f"deita_score {row.column(DEITA_SCORE.name)[0].as_py():.6g}"
     message = (
         f"{score} comes after the rows that stay, the last of them with {verdict[_LOWEST]:.6g}"
     )

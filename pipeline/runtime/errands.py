@@ -17,7 +17,7 @@ from pipeline.runtime.task import PartTask
 ERRAND_S = 0.25
 """How long an errand of more than one task is to take: what is done shows only at its end."""
 
-_SHORTEST_S = ERRAND_S / 100
+_SHORTEST_S = ERRAND_S / 50
 
 AHEAD_S = 0.5
 """Tasks that take less may wait on a worker; one that is busy for longer is no place to wait."""

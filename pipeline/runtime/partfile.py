@@ -2,7 +2,7 @@
 
     rows        Arrow IPC stream, zstd; plain where it is to be mapped, not read
     rejects     Arrow IPC stream, zstd
-    footer      JSON: key, checksum of all before it, length of the rows, the part's report
+    footer      JSON: key, XXH3 of all before it, length of the rows, the part's report
     trailer     length and BLAKE2b of the footer, magic
 
 Read from its end: a file that was cut, or written over in one bit, is no part.
@@ -133,7 +133,7 @@ def _checksum(pieces: Sequence[memoryview]) -> str:
     found = xxhash.xxh3_128()
     for piece in pieces:
         found.update(piece)
-    return _XXH3 + str(found.hexdigest())
+    return _XXH3 + found.hexdigest()
 
 
 def _digest(text: bytes) -> bytes:

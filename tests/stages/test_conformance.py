@@ -138,6 +138,11 @@ def test_needs_name_their_setting(stage: Stage[Any], config: StageConfig) -> Non
         assert need.capabilities
 
 
+def test_what_it_has_workers_import_is_there(stage: Stage[Any]) -> None:
+    for name in stage.preload:
+        importlib.import_module(name)
+
+
 def test_no_rows_make_no_rows(stage: Stage[Any], config: StageConfig) -> None:
     table = project(example_table(stage, config, rows=0), stage)
     if stage.run is None:

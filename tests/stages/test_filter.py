@@ -253,3 +253,8 @@ def test_it_reads_what_its_settings_name() -> None:
     fitted = STAGE.fit(config)
     assert [column.name for column in fitted.reads] == ["chosen", "margin", "messages", "mine"]
     assert fitted.optional == ()
+
+
+def test_workers_load_the_model_of_languages_only_where_they_are_asked_for() -> None:
+    asked = STAGE.fit(Config(languages=("en",))).preload
+    assert set(asked) - set(STAGE.fit(Config(min_words=3)).preload) == {"stages.kernels.langid"}

@@ -1,6 +1,8 @@
 """Parts are whole or not there."""
 
+import hashlib
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.folders import LocalFolder
-from pipeline.runtime import store
+from pipeline.runtime import partfile, store
 from pipeline.runtime.partfile import reject_table
 from pipeline.runtime.reports import PartReport, StepReport, Usage
 from pipeline.runtime.store import StepFolder, packing
@@ -91,6 +93,23 @@ def test_a_part_with_any_bit_flipped_is_no_part(tmp_path: Path) -> None:
         damaged[place] ^= 1 << (place % 8)
         path.write_bytes(damaged)
         assert where.verified(0) is None, place
+
+
+def test_a_part_of_an_older_prefmill_is_held_to_the_checksum_of_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blake2b(pieces: Sequence[memoryview]) -> str:
+        return hashlib.blake2b(b"".join(pieces), digest_size=16).hexdigest()
+
+    where = folder(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(partfile, "_checksum", blake2b)
+        report = commit(where)
+    assert where.verified(0) == report
+    path = path_of(where, "00000.part")
+    path.write_bytes(path.read_bytes().replace(b"row_id", b"row_ix", 1))
+    assert where.committed(0) == report
+    assert where.verified(0) is None
 
 
 def test_reading_a_damaged_part_says_what_to_do(tmp_path: Path) -> None:
