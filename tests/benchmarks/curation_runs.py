@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from tests.benchmarks.curation_stages import STAGES, prepare, settings_of
-from tests.benchmarks.pinned import Cost, in_turn, median, run_pinned
+from tests.benchmarks.pinned import Cost, in_turn, median, ratio, run_pinned
 
 HERE = Path(__file__).parent
 PART_ROWS = 2000
@@ -88,7 +88,9 @@ def prompts(texts: list[str]) -> list[dict[str, str]]:
 def answers(texts: list[str]) -> list[dict[str, str]]:
     """The first half of each text as an instruction, the other as its answer."""
     halves = ((words, (len(words) + 1) // 2) for words in (text.split(" ") for text in texts))
-    return [{"prompt": " ".join(w[:n]), "answer": " ".join(w[n:]) or "Yes."} for w, n in halves]
+    return [
+        {"prompt": " ".join(w[:n]), "answer": " ".join(w[n:]).strip() or "Yes."} for w, n in halves
+    ]
 
 
 def compare(
@@ -206,9 +208,10 @@ def _show(what: str, stage: str, rows: int, costs: dict[str, list[Cost]]) -> Non
         wholes.append(median(got, lambda c: c.wall_s))
         cpus.append(median(got, lambda c: c.cpu_s))
     rates = " | ".join(f"{rows / step:,.0f}" for step in steps)
+    alone, roomy, two = costs.values()
+    times = (ratio(two, one, lambda c: float(c.said["steps"][stage])) for one in (alone, roomy))
     listed = (", ".join(f"{value:.1f}" for value in each) for each in (steps, wholes, cpus))
     print(
-        f"| {what} | {rates} | {steps[0] / steps[2]:.2f} | {steps[1] / steps[2]:.2f} "
-        f"| {' | '.join(listed)} |",
+        f"| {what} | {rates} | {' | '.join(times)} | {' | '.join(listed)} |",
         flush=True,
     )
