@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas.ids import row_seed
@@ -40,30 +39,40 @@ def fits(
     Args:
         places: of the rows in the columns, in an order that is always the same.
     """
-    from stages.kernels.mixture import side_by_side
+    from stages.kernels.entropy import score_rows
+    from stages.kernels.mixture import begin_scoring, one_core_each
 
     numbers = range(config.stability_seeds + 1)
     seeds = [row_seed(str(context.recipe_seed), context.stage, "mixture", n) for n in numbers]
     # What scikit-learn takes for a seed has 32 bits.
-    jobs = [partial(_fit, columns, places, config, seed % 2**32) for seed in seeds]
-    return side_by_side(jobs)
+    with one_core_each() as pool:
+        fitting = [pool.submit(_fit, columns, places, config, seed % 2**32) for seed in seeds]
+        # By blocks of rows: no core waits while others have a whole fit to score.
+        scoring = [
+            (mixture, n, begin_scoring(pool, mixture, columns, places))
+            for mixture, n in (job.result() for job in fitting)
+        ]
+        unit = "mean" if config.pair == "mean" else "max"
+        return [
+            Fit(mixture, n, score_rows(likelihoods(), config.mode, unit))
+            for mixture, n, likelihoods in scoring
+        ]
 
 
-def _fit(columns: Sequence[Vectors], places: Places, config: Config, seed: int) -> Fit:
+def _fit(
+    columns: Sequence[Vectors], places: Places, config: Config, seed: int
+) -> tuple[Mixture, int]:
+    """A mixture, and the number of rows that it was fitted to."""
     import numpy as np
 
-    from stages.kernels.entropy import score_rows
-    from stages.kernels.mixture import Settings, drawn, fit_mixture, unit_likelihoods
+    from stages.kernels.mixture import Settings, drawn, fit_mixture
 
     sample = drawn(places, config.fit_rows, seed)
     points = np.concatenate([vectors.take(sample) for vectors in columns])
     settings = Settings(
         config.components, config.covariance, config.pca, config.regularisation, config.starts
     )
-    mixture = fit_mixture(points, settings, seed)
-    likelihoods = unit_likelihoods(mixture, columns, places)
-    scores = score_rows(likelihoods, config.mode, "mean" if config.pair == "mean" else "max")
-    return Fit(mixture, len(sample), scores)
+    return fit_mixture(points, settings, seed), len(sample)
 
 
 def report(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ from threadpoolctl import threadpool_limits
 from stages.kernels.neighbours import threads
 from stages.kernels.vectors import Places, Vectors
 
-T = TypeVar("T")
 Doubles = NDArray[np.float64]
 Covariance = Literal["diag", "full", "tied", "spherical"]
 
@@ -106,24 +106,22 @@ def fit_mixture(points: NDArray[np.floating], settings: Settings, seed: int) -> 
     return Mixture(centre, axes, gaussians)
 
 
-def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """What jobs that fit and score return: as many at a time as there are cores, each on one.
+@contextmanager
+def one_core_each() -> Iterator[ThreadPoolExecutor]:
+    """A pool for jobs that fit and score: as many at a time as there are cores, each on one.
 
     Threads that share a sum make it in another order each time, and so another mixture.
     """
     with (
         threadpool_limits(1, user_api="blas"),
         warnings.catch_warnings(),
-        ThreadPoolExecutor(threads()) as pool,
+        # BLAS has one limit for all; of OpenMP's each thread has its own.
+        ThreadPoolExecutor(
+            threads(), initializer=threadpool_limits, initargs=(1, "openmp")
+        ) as pool,
     ):
         warnings.simplefilter("ignore", ConvergenceWarning)  # `Mixture.converged` says it
-        return list(pool.map(_on_one_core, jobs))
-
-
-def _on_one_core(job: Callable[[], T]) -> T:
-    # BLAS has one limit for all; of OpenMP's each thread has its own.
-    with threadpool_limits(1, user_api="openmp"):
-        return job()
+        yield pool
 
 
 def _principal(centred: Doubles, wanted: int) -> Doubles:
@@ -147,15 +145,22 @@ def count_different(points: NDArray[np.floating], most: int) -> int:
     return most
 
 
-def unit_likelihoods(mixture: Mixture, columns: Sequence[Vectors], places: Places) -> Doubles:
-    """Log-likelihoods of rows that have a vector in each of some columns: [places, columns]."""
-    found = np.empty((len(places), len(columns)))
+def begin_scoring(
+    pool: Executor, mixture: Mixture, columns: Sequence[Vectors], places: Places
+) -> Callable[[], Doubles]:
+    """Have a pool find how likely rows are that have a vector in each of some columns.
+
+    Returns:
+        What waits for their log-likelihoods: [places, columns].
+    """
     # Always the same blocks: in another one, BLAS may round a row in another way.
-    for start in range(0, len(places), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        for number, vectors in enumerate(columns):
-            found[block, number] = mixture.log_likelihoods(vectors.take(places[block]))
-    return found
+    blocks = (places[start : start + _BLOCK] for start in range(0, len(places), _BLOCK))
+    jobs = [pool.submit(_unit_likelihoods, mixture, columns, block) for block in blocks]
+    return lambda: np.concatenate([job.result() for job in jobs])
+
+
+def _unit_likelihoods(mixture: Mixture, columns: Sequence[Vectors], places: Places) -> Doubles:
+    return np.stack([mixture.log_likelihoods(of.take(places)) for of in columns], axis=1)
 
 
 def drawn(places: Places, most: int, seed: int) -> Places:

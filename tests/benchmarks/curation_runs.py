@@ -102,7 +102,7 @@ def compare(
     print(
         f"\n{rows:,} rows, parts of {PART_ROWS:,}, {repeats} rounds in turn\n\n"
         f"| step | rows/s: {' | '.join(STAFF)} | times those of 1 worker on 1 core | on 2 "
-        "| step s | whole run s | CPU s |\n|" + "---|" * 9
+        "| the same with the decision | on 2 | step s | whole run s | CPU s |\n|" + "---|" * 11
     )
     plain = plain_steps(scratch)
     for way in (TEXTS, VECTORS):
@@ -152,7 +152,7 @@ def _compare_graded(
         (folder / "recipe.yaml").write_text(recipe(folder / "rows.jsonl", step, BUNDLED))
         for name, (workers, own) in STAFF.items():
             cost = again(folder, workers, cores[:own], {})  # engines share the cores by themselves
-            wall = float(cost.said["steps"]["deita"])
+            wall = parts_s(cost, "deita")
             print(
                 f"deita, {len(rows)} rows graded by the bundled model, {name}: "
                 f"{len(rows) / wall:.2f} rows/s, step {wall:.1f} s, whole run {cost.wall_s:.1f} s",
@@ -183,7 +183,7 @@ def once(
     cores: list[int],
     threads: Mapping[str, str] = ONE_THREAD,
 ) -> Cost:
-    """A whole run, and the seconds of its steps without models' loading and what is decided."""
+    """A whole run, and the seconds of its steps without models' loading; those of decisions."""
     command = [sys.executable, "-m", "pipeline.cli.main", "run", str(path), "--out", str(out)]
     options = ["--quiet", "--overwrite", "--events", str(folder / "events.jsonl")]
     (folder / "events.jsonl").unlink(missing_ok=True)
@@ -191,12 +191,23 @@ def once(
     placed = ["--set", f"placement.workers={workers}"]
     cost = run_pinned([*command, *options, *placed], cores, more)
     walls: Counter[str] = Counter()
+    decided: Counter[str] = Counter()
     for event in map(json.loads, (folder / "events.jsonl").read_text().splitlines()):
         if event["event"] == "step_closed":
             walls[event["step"]] += event["wall_s"] - event["loading_s"]
         elif event["event"] == "decided":
-            walls[event["step"]] -= event["seconds"]
-    return Cost(cost.cpu_s, cost.wall_s, {"steps": walls})
+            decided[event["step"]] += event["seconds"]
+    return Cost(cost.cpu_s, cost.wall_s, {"steps": walls, "decided": decided})
+
+
+def parts_s(cost: Cost, stage: str) -> float:
+    """Seconds of a step but for its decision over all rows."""
+    return float(cost.said["steps"][stage] - cost.said["decided"][stage])
+
+
+def step_s(cost: Cost, stage: str) -> float:
+    """Seconds of a step."""
+    return float(cost.said["steps"][stage])
 
 
 def _show(what: str, stage: str, rows: int, costs: dict[str, list[Cost]]) -> None:
@@ -204,12 +215,16 @@ def _show(what: str, stage: str, rows: int, costs: dict[str, list[Cost]]) -> Non
         return
     steps, wholes, cpus = [], [], []
     for got in costs.values():
-        steps.append(median(got, lambda c: float(c.said["steps"][stage])))
+        steps.append(median(got, lambda c: parts_s(c, stage)))
         wholes.append(median(got, lambda c: c.wall_s))
         cpus.append(median(got, lambda c: c.cpu_s))
     rates = " | ".join(f"{rows / step:,.0f}" for step in steps)
     alone, roomy, two = costs.values()
-    times = (ratio(two, one, lambda c: float(c.said["steps"][stage])) for one in (alone, roomy))
+    times = [
+        ratio(two, one, lambda c, of=of: of(c, stage))  # type: ignore[misc]  # a lambda's default
+        for of in (parts_s, step_s)
+        for one in (alone, roomy)
+    ]
     listed = (", ".join(f"{value:.1f}" for value in each) for each in (steps, wholes, cpus))
     print(
         f"| {what} | {rates} | {' | '.join(times)} | {' | '.join(listed)} |",

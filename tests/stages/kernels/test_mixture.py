@@ -1,19 +1,18 @@
 """The mixture behind ISA, against densities computed by hand."""
 
-from functools import partial
-
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.stats import multivariate_normal
 
 from stages.kernels.mixture import (
     Covariance,
     Settings,
+    begin_scoring,
     count_different,
     drawn,
     fit_mixture,
-    side_by_side,
-    unit_likelihoods,
+    one_core_each,
 )
 from stages.kernels.vectors import Vectors, usable_vectors
 
@@ -94,29 +93,31 @@ def test_side_by_side_the_same_seed_makes_the_same_mixture() -> None:
     def likelihoods(seed: int) -> np.ndarray:
         return fit_mixture(points, settings(), seed).log_likelihoods(points)
 
-    (alone,) = side_by_side([partial(likelihoods, 3)])
-    several = side_by_side([partial(likelihoods, seed) for seed in (3, 4, 3, 3)])
+    with one_core_each() as pool:
+        alone = pool.submit(likelihoods, 3).result()
+        several = list(pool.map(likelihoods, (3, 4, 3, 3)))
     assert [(found == alone).all() for found in several] == [True, False, True, True]
 
 
-def test_what_fails_beside_others_fails() -> None:
-    def bad() -> float:
-        return fit_mixture(np.full((3, 2), np.nan), settings(), 1).dimensions
-
-    with pytest.raises(ValueError, match="NaN"):
-        side_by_side([bad, lambda: 1.0])
-
-
 def test_rows_are_scored_where_they_lie() -> None:
-    import pyarrow as pa
-
     points = two_clouds(50)
     halves = [pa.array(part.tolist(), pa.list_(pa.float64())) for part in (points[:9], points[9:])]
     vectors = Vectors(usable_vectors(pa.chunked_array(halves)))
     mixture = fit_mixture(points, settings(), seed=3)
     places = np.array([40, 3, 12])
-    found = unit_likelihoods(mixture, [vectors, vectors], places)
+    with one_core_each() as pool:
+        found = begin_scoring(pool, mixture, [vectors, vectors], places)()
     assert found == pytest.approx(np.stack([mixture.log_likelihoods(points[places])] * 2, axis=1))
+
+
+def test_rows_are_scored_block_by_block_in_their_order() -> None:
+    points = np.random.default_rng(1).normal(size=(10_000, 3)).astype(np.float32)
+    vectors = Vectors(usable_vectors(pa.chunked_array([pa.array(list(points))])))
+    mixture = fit_mixture(points[:100], settings(), seed=3)
+    places = np.random.default_rng(2).permutation(len(points))
+    with one_core_each() as pool:
+        (found,) = begin_scoring(pool, mixture, [vectors], places)().T
+    assert found == pytest.approx(mixture.log_likelihoods(points[places]))
 
 
 def test_a_sample_is_drawn_by_the_seed_and_keeps_the_order() -> None:
