@@ -39,7 +39,6 @@ def fits(
     Args:
         places: of the rows in the columns, in an order that is always the same.
     """
-    from stages.kernels.entropy import score_rows
     from stages.kernels.mixture import begin_scoring, one_core_each
 
     numbers = range(config.stability_seeds + 1)
@@ -52,11 +51,15 @@ def fits(
             (mixture, n, begin_scoring(pool, mixture, columns, places))
             for mixture, n in (job.result() for job in fitting)
         ]
-        unit = "mean" if config.pair == "mean" else "max"
         return [
-            Fit(mixture, n, score_rows(likelihoods(), config.mode, unit))
-            for mixture, n, likelihoods in scoring
+            Fit(mixture, n, _scores(likelihoods(), config)) for mixture, n, likelihoods in scoring
         ]
+
+
+def _scores(likelihoods: NDArray[np.float64], config: Config) -> Scores:
+    from stages.kernels.entropy import score_rows
+
+    return score_rows(likelihoods, config.mode, "mean" if config.pair == "mean" else "max")
 
 
 def _fit(
