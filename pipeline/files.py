@@ -12,23 +12,26 @@ from pathlib import Path
 from typing import IO, Any
 
 
-def write_atomic(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+def write_atomic(path: Path, write: Callable[[IO[bytes]], None], *, durable: bool = True) -> None:
     """Write `path` by way of a temporary file beside it, flushed to disk and renamed.
 
-    Whoever opens `path` finds the old content or the whole new one, also after a crash.
+    Whoever opens `path` finds the old content or the whole new one, also after a crash; without
+    `durable` not after one of the machine, but sooner: disks are slow to say that they are done.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(name).chmod(0o644)  # mkstemp makes private files; a dataset is for sharing
         Path(name).replace(path)
     except BaseException:  # also on Ctrl-C: no half-written file stays behind
         Path(name).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -45,8 +45,12 @@ class Folder(Protocol):
         """A stretch of a file, as far as there is one. Raises FileNotFoundError."""
         ...
 
-    def write(self, name: str, pieces: Iterable[Any]) -> None:
-        """Write a file from pieces that have the buffer protocol."""
+    def write(self, name: str, pieces: Iterable[Any], *, durable: bool = True) -> None:
+        """Write a file from pieces that have the buffer protocol.
+
+        Args:
+            durable: whether it is to survive a power cut; else a cut may leave part of it.
+        """
         ...
 
     def delete(self, names: Iterable[str]) -> None:
@@ -111,10 +115,10 @@ class LocalFolder:
             rest = size - start
             return memoryview(file.read_buffer(rest if length is None else min(length, rest)))
 
-    def write(self, name: str, pieces: Iterable[Any]) -> None:
+    def write(self, name: str, pieces: Iterable[Any], *, durable: bool = True) -> None:
         """See `Folder`."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.path / name, lambda file: file.writelines(pieces))
+        write_atomic(self.path / name, lambda file: file.writelines(pieces), durable=durable)
 
     def delete(self, names: Iterable[str]) -> None:
         """See `Folder`."""
@@ -160,8 +164,8 @@ class RemoteFolder:
         end = None if length is None else start + length
         return memoryview(files.cat_file(f"{path}/{name}", start=start, end=end))
 
-    def write(self, name: str, pieces: Iterable[Any]) -> None:
-        """See `Folder`."""
+    def write(self, name: str, pieces: Iterable[Any], *, durable: bool = True) -> None:
+        """See `Folder`. An object store has all of a file or nothing."""
         files, path = _filesystem(self.url)
         files.makedirs(path, exist_ok=True)
         files.pipe_file(f"{path}/{name}", b"".join(bytes(piece) for piece in pieces))

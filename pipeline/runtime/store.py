@@ -95,10 +95,13 @@ class StepFolder:
         return replace(report, nbytes=nbytes)
 
     def commit_plain(self, part: int, rows: pa.Table) -> None:
-        """Write a part of rows alone, so that reading it later maps the file into memory."""
+        """Write a part of rows alone, so that reading it later maps the file into memory.
+
+        It is soon made again from what is durable, should a power cut take it: its checksum tells.
+        """
         report = PartReport(part, rows.num_rows, rows.num_rows)
         pieces, _ = encode_part(self.key, report, rows, reject_table(()), plain=True)
-        self.folder.write(_part_name(part), pieces)
+        self.folder.write(_part_name(part), pieces, durable=False)
 
     def checksum(self, part: int) -> str | None:
         """What identifies a part's content; None if the part is not there."""

@@ -331,6 +331,20 @@ def test_a_decision_on_rows_that_changed_is_made_again(tmp_path: Path, names: Pa
     assert {row["source"] for row in rows_of(steps[1])} == {"s0", "s2"}
 
 
+def test_what_a_power_cut_took_of_a_dataset_pass_is_made_again(tmp_path: Path, names: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(tmp_path, *LISTING, stop_asked=lambda: len(SKETCHED) == 2)
+    folder = next(tmp_path.glob("01-listed-*"))
+    taken = [*(folder / "sketches-0").glob("*.part"), *(folder / "given").glob("*.part")]
+    for file in taken:
+        file.write_bytes(b"")
+    assert len(taken) == 3
+    rows = sum(SKETCHED)
+    _, steps = run(tmp_path, *LISTING)
+    assert sum(SKETCHED) == rows + 30, "both sketches once more"
+    assert {row["source"] for row in rows_of(steps[1])} == {"s0", "s2"}
+
+
 def test_a_second_run_does_nothing(tmp_path: Path) -> None:
     chain = ((NUMBERS, Config()), (SIZES, Config()))
     run(tmp_path, *chain)
