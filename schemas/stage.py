@@ -293,8 +293,8 @@ class Stage(Generic[C]):
         given: the files it needs beside its rows, by a name of its own, given its Config.
         needs: the models it uses, given its Config.
         prompts: names of the prompt texts it uses (`prompts/text/<name>.j2`); hashed in the key.
-        preload: modules whose import takes long, with what they do meanwhile. Workers on this
-            machine are forked from one process that has imported them.
+        preload: modules that take long to import. The workers of a machine are forked from one
+            process that has imported them; so they may start no threads and touch no devices.
         fitted: this record as it is for a Config, where its columns depend on that.
     """
 

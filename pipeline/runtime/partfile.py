@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import xxhash
+
 from pipeline.runtime.reports import PartReport
 from schemas.batch import Reject
 
@@ -128,8 +130,6 @@ def _table(stream: memoryview) -> pa.Table:
 
 def _checksum(pieces: Sequence[memoryview]) -> str:
     """XXH3 of 128 bits: against disks and crashes, not forgers, at the speed of memory."""
-    import xxhash
-
     found = xxhash.xxh3_128()
     for piece in pieces:
         found.update(piece)
