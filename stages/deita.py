@@ -24,7 +24,7 @@ Cost: two next-token distributions for each turn; at most as many comparisons as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -169,17 +169,17 @@ def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     return Batch(batch.table.filter(stays), tuple(rejects))
 
 
-def _reject(verdict: Row, raw: str, row: pa.Table, config: Config) -> Reject:
-    """Why a row goes, given what was decided of it, its answer, and a table of itself."""
+def _reject(verdict: Row, raw: str, row: Callable[[], pa.Table], config: Config) -> Reject:
+    """Why a row goes, given what was decided of it, its answer, and what cuts it out."""
     row_id = verdict[ROW_ID.name]
     if verdict[_STAYS] is None:
-        one: Row = row.select([ROW_ID.name, EMBEDDING.name]).to_pylist()[0]
+        one: Row = row().select([ROW_ID.name, EMBEDDING.name]).to_pylist()[0]
         return unusable(one, (EMBEDDING,), raw)
     if verdict[_LIKE] is not None:
         cosine = f"its cosine with row {verdict[_LIKE]} is {verdict[_COSINE]:.6f}"
         message = f"{cosine}, above {config.max_cosine:g}; that row scores higher and stays"
         return Reject(row_id, "too_similar", message, raw)
-    score = f"deita_score {row.column(DEITA_SCORE.name)[0].as_py():.6g}"
+    score = f"deita_score {row().column(DEITA_SCORE.name)[0].as_py():.6g}"
     message = (
         f"{score} comes after the rows that stay, the last of them with {verdict[_LOWEST]:.6g}"
     )

@@ -163,7 +163,7 @@ def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     rejects = (
         _not_selected(verdict, text)
         if verdict[_NEAREST] is not None
-        else _unusable(row, config, text)
+        else _unusable(row(), config, text)
         for verdict, text, row in dropped(batch.table, decision, stays, config.text)
     )
     return Batch(kept, tuple(rejects))

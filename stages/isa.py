@@ -141,7 +141,7 @@ def apply(batch: Batch, decision: pa.Table, config: Config) -> Batch:
     stays = pc.fill_null(stays, False)
     kept = decision.filter(stays).select([ROW_ID.name, *(column.name for column in STAGE.writes)])
     rejects = (
-        _unusable(row, config, text)
+        _unusable(row(), config, text)
         if verdict[ISA_RANK.name] is None
         else _not_selected(verdict, text)
         for verdict, text, row in dropped(batch.table, decision, stays, config.text)
