@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,6 +33,12 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], None], *, durable: boo
         raise
     if durable:
         _sync_folder(path.parent)
+
+
+def meant_for(name: str) -> str | None:
+    """The name that a temporary file of `write_atomic` was to get; None if it is no such file."""
+    found = re.fullmatch(r"\.(.+)\.[a-z0-9_]{8}\.tmp", name)
+    return found and found[1]
 
 
 def _sync_folder(folder: Path) -> None:

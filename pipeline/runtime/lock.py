@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.files import meant_for
 from pipeline.folders import Folder, read_folder_json, write_folder_json
 from schemas.errors import InputError
 
+_PAGES = ("report.html", "audit.html")
+"""Also written while no run holds the folder."""
+
 _OURS = (
+    *_PAGES,
     "work",
     "dataset",
     ".dataset.new",
@@ -21,8 +26,6 @@ _OURS = (
     "history.jsonl",
     "releases",
     "releases.json",
-    "report.html",
-    "audit.html",
     ".prefmill.lock",
 )
 """What an output folder may already hold; anything else means that it is not ours."""
@@ -49,6 +52,7 @@ def output_folder(out: Path) -> Iterator[None]:
             "Wait for it, stop it, or choose another folder with --out."
         ) from None
     try:
+        _sweep(out)
         _holder_file(out).write_text(f"pid {os.getpid()} on {socket.gethostname()}")
         yield
     finally:
@@ -93,7 +97,8 @@ def _prepare(out: Path) -> None:
         raise InputError(
             f"{out} cannot be made: {error.strerror}. Choose another --out."
         ) from error
-    foreign = sorted(path.name for path in out.iterdir() if path.name not in _OURS)
+    names = (path.name for path in out.iterdir())
+    foreign = sorted(name for name in names if (meant_for(name) or name) not in _OURS)
     if foreign:
         raise InputError(
             f"{out} holds something else ({', '.join(foreign[:3])}); "
@@ -108,6 +113,13 @@ def _prepare(out: Path) -> None:
             f"{out} cannot be written to: {error.strerror}. Change its permissions, free some "
             "space, or choose another --out."
         ) from error
+
+
+def _sweep(out: Path) -> None:
+    """Delete what runs left that were killed in the middle of a write."""
+    for path in out.iterdir():
+        if meant_for(path.name) in set(_OURS) - set(_PAGES):
+            path.unlink(missing_ok=True)
 
 
 def _holder_file(out: Path) -> Path:

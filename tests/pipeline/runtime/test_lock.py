@@ -41,6 +41,31 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
         pass
 
 
+def test_a_run_that_was_killed_in_the_middle_of_a_write_is_no_stranger(tmp_path: Path) -> None:
+    script = (
+        "import os, sys, signal\n"
+        "from pathlib import Path\n"
+        "from pipeline.files import write_json\n"
+        "os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "write_json(Path(sys.argv[1]), {})\n"
+    )
+    for name in ("figures.json", "report.html"):
+        command = [sys.executable, "-c", script, str(tmp_path / name)]
+        assert subprocess.run(command, check=False).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 2
+    with output_folder(tmp_path):
+        left = [path.name for path in tmp_path.glob(".*.tmp")]
+    assert len(left) == 1
+    assert left[0].startswith(".report.html."), "somebody else may be writing it"
+
+
+@pytest.mark.parametrize("name", [".thesis.tex.abcd1234.tmp", ".run.json.tmp"])
+def test_other_temporary_files_are_somebody_elses(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match="holds something else"), output_folder(tmp_path):
+        raise AssertionError("took a foreign folder")
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(InputError, match=r"thesis\.tex"), output_folder(tmp_path):
