@@ -61,7 +61,7 @@ def test_a_killed_worker_takes_its_engine_with_it_and_the_run_goes_on(tmp_path: 
         while "tokens/s" not in errors.read_text() and process.poll() is None:
             time.sleep(0.1)  # until the engine in the worker is generating
         family = psutil.Process(process.pid).children(recursive=True)
-        worker = next(p for p in family if "dask worker" in " ".join(p.cmdline()))
+        worker = next(p for p in family if "forkserver" in " ".join(p.parent().cmdline()))
         belonging = worker.children(recursive=True)
         worker.kill()
         _, alive = psutil.wait_procs([worker, *belonging], timeout=30)
