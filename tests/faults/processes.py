@@ -52,10 +52,15 @@ def dataset_files(out: Path) -> dict[str, bytes]:
 def wait_for_parts(out: Path, n: int, process: subprocess.Popen[bytes]) -> None:
     """Until n parts are committed: a place in the work, not a time."""
     deadline = time.monotonic() + 60
-    while len(list(out.glob("work/*/**/*.part"))) < n:
+    while n_parts(out) < n:
         assert process.poll() is None, "the run ended before it was to be killed"
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def n_parts(out: Path) -> int:
+    """How many parts are committed."""
+    return len(list(out.glob("work/*/**/*.part")))
 
 
 def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -2,14 +2,15 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.faults.dask_support import ROOT, Cluster, cluster
-from tests.faults.processes import family_of, finish, running, said, wait_for_parts
+from tests.faults.dask_support import ROOT, Cluster, cluster, until
+from tests.faults.processes import family_of, finish, n_parts, running, said, wait_for_parts
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -49,14 +50,26 @@ def test_a_run_on_a_running_cluster_is_killed_resumed_and_ends_in_the_same_bytes
     nannies = [site.add_worker("--nthreads", "2") for _ in range(2)]
     out, there = tmp_path / "out", ("--scheduler", site.address)
     with running(recipe, out, *there) as process:
-        wait_for_parts(out, 20, process)
-        worker_of(nannies[0]).kill()  # a worker that is not ours
-        wait_for_parts(out, 30, process)
+        wait_for_parts(out, 4, process)
+        worker = worker_of(nannies[0])  # one that is not ours
+        worker.suspend()
+        wait_for_standstill(out)  # the other one has done all that this one was not given
+        worker.kill()
+        until(lambda: "its worker process died" in said(out))
+        assert process.poll() is None
         assert family_of(process) == [], "nothing is started here"
         process.kill()
     assert finish(recipe, out, *there) == expected
-    assert "its worker process died" in said(out)
     assert all(nanny.is_running() for nanny in nannies), "the cluster is left as it was"
+
+
+def wait_for_standstill(out: Path) -> None:
+    """Until no part was committed for two seconds."""
+    last, since = -1, time.monotonic()
+    while time.monotonic() < since + 2:
+        if (n := n_parts(out)) != last:
+            last, since = n, time.monotonic()
+        time.sleep(0.05)
 
 
 def worker_of(nanny: psutil.Process) -> psutil.Process:

@@ -1,8 +1,10 @@
 """Quickstart, as a user runs it: the real model, real vLLM, a real Dask worker."""
 
+import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.layouts import same_text
+from tests.faults.processes import assert_gone, workers_of
 from tests.support import QUICKSTART, run_recipe
+
+MARK = "PREFMILL_TEST_RUN"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -47,25 +52,36 @@ def test_a_second_run_generates_nothing(quickstart: tuple[Path, dict[str, Any], 
     assert again["rows"] == first["rows"]
 
 
-def test_nothing_is_left_running(quickstart: tuple[Path, dict[str, Any], str]) -> None:
-    mine = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
-    assert not [command for command in mine if "dask worker" in command]
-
-
-def test_a_killed_worker_takes_its_engine_with_it_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_killed_worker_takes_its_engine_with_it_and_the_run_goes_on_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "pipeline.cli.main", "run", str(QUICKSTART), "--out", str(out)]
     command += ["--limit", "6", "--set", "gates.min_rows=1"]
     errors = tmp_path / "errors"
-    with errors.open("w") as stream, subprocess.Popen(command, stderr=stream) as process:
+    environment = os.environ | {MARK: str(tmp_path)}
+    with (
+        errors.open("w") as stream,
+        subprocess.Popen(command, stderr=stream, env=environment) as process,
+    ):
         while "tokens/s" not in errors.read_text() and process.poll() is None:
             time.sleep(0.1)  # until the engine in the worker is generating
-        family = psutil.Process(process.pid).children(recursive=True)
-        worker = next(p for p in family if "forkserver" in " ".join(p.parent().cmdline()))
-        belonging = worker.children(recursive=True)
+        worker = workers_of(process)[0]
+        belonging = [worker, *worker.children(recursive=True)]
+        assert {*belonging} < {*marked(tmp_path)}
         worker.kill()
-        _, alive = psutil.wait_procs([worker, *belonging], timeout=30)
-        assert not alive
+        assert_gone(belonging)
         assert process.wait(timeout=900) == 0, errors.read_text()
     assert "its worker process died" in errors.read_text()
     assert (out / "dataset" / "dpo").is_dir()
+    assert_gone(marked(tmp_path))
+
+
+def marked(value: Path) -> list[psutil.Process]:
+    """Processes that were started with the mark, whoever is their parent by now."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == str(value):
+                found.append(process)
+    return found
