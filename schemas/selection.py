@@ -54,6 +54,14 @@ ZIPFIT_NORMALISED = Column(
 ZIPFIT_RANK = Column(
     "zipfit_rank", INT, "the row's place among all that `zipfit` compared; 1 is best"
 )
+TARGET_SIMILARITY = Column(
+    "target_similarity",
+    FLOAT,
+    "cosine between the text's vector and those of a target's examples, -1 to 1",
+)
+TARGET_SIMILARITY_TRUNCATED = Column(
+    "target_similarity_n_truncated", INT, "as `embedding_n_truncated`, of that text"
+)
 
 
 def named_column(name: str) -> Column:

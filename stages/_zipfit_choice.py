@@ -28,9 +28,7 @@ def choose(sketches: pa.Table, config: Config, n_targets: int) -> Decision:
     """Rank all rows by their exact scores."""
     import numpy as np
 
-    counts = {"mean": n_targets, "max": 1}
-    count = counts.get(config.over_targets, min(config.top_m or 1, n_targets))
-    scores = means_of(sketches.column(TOTAL).to_numpy(), count)
+    scores = means_of(sketches.column(TOTAL).to_numpy(), config.n_best(n_targets))
     lengths = sketches.column(_LENGTH).to_numpy()
     ranked_by, normalised = scores, None
     if config.normalise == "length":

@@ -6,36 +6,20 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.stage import Location, StageConfig
 from stages._compression import LEVELS, Compressor
-from stages._given_texts import FileFormat
 from stages._keeping import KEEP, Keep
+from stages._targets import ByExampleConfig
 from stages._texts import Texts
 
 
-class Config(StageConfig):
+class Config(ByExampleConfig):
     """Settings of `zipfit`."""
 
-    target: Location = Field(description="A file, a glob or a folder with the target's examples.")
-    target_format: FileFormat = Field("auto", description="`auto` goes by the file's ending.")
-    target_field: str | None = Field(
-        None,
-        min_length=1,
-        description="Name of the field with an example's text; if not set, the first of text, "
-        "prompt, instruction, question, query, completion, response, output, answer that the "
-        "first record has.",
-    )
     text: Texts = Field(("prompt",), description="The texts of a row that are compared.")
     keep: Keep | None = Field(None, description=f"{KEEP} The best stay; all if not set.")
     threshold: float | None = Field(
         None, gt=0, le=1, description="Rows that score less than this are dropped."
     )
-    over_targets: Literal["mean", "max", "top_m"] = Field(
-        "mean",
-        description="A row's score: its mean alignment with the targets, the highest, or the mean "
-        "of the `top_m` highest. A mean hides a row that is close to one target only.",
-    )
-    top_m: int | None = Field(None, ge=1, description="With `over_targets: top_m`: how many.")
     normalise: Literal["none", "length"] = Field(
         "none",
         description="`length` ranks by how far a score lies above what is usual for texts as long, "
@@ -75,8 +59,6 @@ class Config(StageConfig):
     def _fits_together(self) -> Self:
         if self.keep is not None and self.threshold is not None:
             raise ValueError("`keep` and `threshold` are both set; a row stays by one of them")
-        if (self.over_targets == "top_m") != (self.top_m is not None):
-            raise ValueError("`top_m` and `over_targets: top_m` go together")
         if self.normalise == "length" and self.threshold is not None:
             raise ValueError("`threshold` is one of plain scores; with `normalise` use `keep`")
         return self

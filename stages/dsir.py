@@ -36,9 +36,9 @@ from schemas.columns import ROW_ID
 from schemas.errors import InputError
 from schemas.ids import digest
 from schemas.selection import DSIR_LOGRATIO, DSIR_RANK
-from schemas.stage import DatasetPass, Decision, Location, PassContext, Records, Stage, StageConfig
+from schemas.stage import DatasetPass, Decision, PassContext, Stage
 from stages._dropped import dropped
-from stages._given_texts import FileFormat, given_texts, usual_field
+from stages._given_texts import given_texts, usual_field
 from stages._importance import (
     bucket_log_ratio,
     buckets_of,
@@ -50,6 +50,7 @@ from stages._importance import (
 from stages._keeping import KEEP, Keep, keeping_notes, n_kept
 from stages._preload import KERNELS
 from stages._ranking import RANK, ranked
+from stages._targets import TARGET, TargetConfig, given_target
 from stages._texts import Texts, text_columns, texts_of
 
 if TYPE_CHECKING:
@@ -65,21 +66,9 @@ if TYPE_CHECKING:
 MOST_BUCKETS = 1 << 16
 
 
-class Config(StageConfig):
+class Config(TargetConfig):
     """Settings of `dsir`."""
 
-    target: Location = Field(
-        description="File with texts like those that are wanted. Relative paths start from the "
-        "recipe's folder."
-    )
-    target_format: FileFormat = Field("auto", description="`auto` goes by the file's ending.")
-    target_field: str | None = Field(
-        None,
-        min_length=1,
-        description="Name of the field with its texts; if not set, the first of text, prompt, "
-        "instruction, question, query, completion, response, output, answer that the first record "
-        "has.",
-    )
     keep: Keep = Field(description=KEEP)
     text: Texts = Field(
         ("prompt",),
@@ -145,7 +134,7 @@ def _target_counts(config: Config, context: PassContext) -> Places:
 def _count_target(config: Config, context: PassContext) -> Places:
     import pyarrow as pa
 
-    records = context.given("target")
+    records = context.given(TARGET)
     if not len(records):
         raise InputError("The target file has no records; it needs one text at least.")
     field = config.target_field or usual_field(records)
@@ -250,10 +239,6 @@ def _reject(row: Row, text: str, what: str) -> Reject:
     return Reject(row[ROW_ID.name], "not_selected", message, text)
 
 
-def _given(config: Config) -> dict[str, Records]:
-    return {"target": Records(path=config.target, format=config.target_format)}
-
-
 def _fitted(config: Config) -> Stage[Config]:
     return replace(STAGE, reads=text_columns(config.text))
 
@@ -268,7 +253,7 @@ STAGE = Stage(
     reads=text_columns(("prompt",)),
     writes=(DSIR_LOGRATIO, DSIR_RANK),
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
-    given=_given,
+    given=given_target,
     preload=KERNELS,
     fitted=_fitted,
 )

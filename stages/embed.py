@@ -18,18 +18,15 @@ Cost: one forward pass over each text that the cache does not have.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from schemas.batch import Batch, Reject
+from schemas.batch import Batch
 from schemas.columns import MESSAGES, ROW_ID
-from schemas.layouts import is_blank
-from schemas.models import Embedding, EmbedRequest, Failure
-from schemas.rejects import engine_code
+from schemas.models import Embedding
 from schemas.selection import (
     EMBEDDING,
     EMBEDDING_REJECTED,
@@ -37,7 +34,8 @@ from schemas.selection import (
     EMBEDDING_TRUNCATED,
 )
 from schemas.stage import Context, ModelRole, Need, Stage, StageConfig
-from stages._texts import Texts, text_columns, texts_of
+from stages._embedded import embedded, vectors_of
+from stages._texts import Texts, text_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,51 +70,14 @@ _WRITTEN = {
 
 def run(batch: Batch, config: Config, context: Context) -> Batch:
     """Embed the text of every row; see the module's text."""
-    ids: list[str] = batch.table.column(ROW_ID.name).to_pylist()
-    texts: list[str] = texts_of(batch.table, config.text).to_pylist() if ids else []
-    results = _ask(ids, texts, config, context)
-    kept: dict[str, Embedding] = {}
-    rejects: list[Reject] = []
-    for row_id, text in zip(ids, texts, strict=True):
-        result = results.get(row_id)
-        objection = _objection(result, config)
-        if objection is None and isinstance(result, Embedding):
-            kept[row_id] = result
-        elif objection is not None:
-            raw = (isinstance(result, Failure) and result.raw) or text
-            rejects.append(Reject(row_id, *objection, raw))
-    return Batch(_table(kept, config), tuple(rejects))
-
-
-def _ask(
-    ids: Sequence[str], texts: Sequence[str], config: Config, context: Context
-) -> dict[str, Embedding | Failure]:
-    """What the model says of each row's text; a blank text is not asked about."""
-    pairs = zip(ids, texts, strict=True)
-    requests = [EmbedRequest(row_id, text) for row_id, text in pairs if not is_blank(text)]
-    results = context.embedder(config.model).embed(requests) if requests else []
-    return {result.request_id: result for result in results}
-
-
-def _objection(result: Embedding | Failure | None, config: Config) -> tuple[str, str] | None:
-    """Code and message of why a row has no vector; None if it has one."""
-    if result is None:
-        return "empty_text", f"nothing in {', '.join(config.text)} that could be embedded"
-    if isinstance(result, Failure):
-        return engine_code(result), result.message
-    if result.n_truncated and not config.allow_truncated:
-        read = f"{result.n_prompt_tokens} tokens fit the embedding model's window"
-        return "truncated", f"{read}, {result.n_truncated} more do not"
-    length = _length(result)
-    if not math.isfinite(length) or (config.unit and not length):
-        return "not_finite", f"the length of its vector is {length:g}; `dtype: float32` may help"
-    return None
-
-
-def _length(result: Embedding) -> float:
-    import numpy as np
-
-    return float(np.linalg.norm(np.frombuffer(result.vector, np.float32).astype(np.float64)))
+    kept, rejects = embedded(
+        batch,
+        config.text,
+        context.embedder(config.model),
+        directed=config.unit,
+        allow_truncated=config.allow_truncated,
+    )
+    return Batch(_table(kept, config), rejects)
 
 
 def _table(kept: Mapping[str, Embedding], config: Config) -> pa.Table:
@@ -128,10 +89,7 @@ def _table(kept: Mapping[str, Embedding], config: Config) -> pa.Table:
     schema = arrow_schema((ROW_ID, *_WRITTEN[config.column]))
     if not kept:
         return schema.empty_table()
-    vectors = np.stack([np.frombuffer(one.vector, np.float32) for one in kept.values()])
-    vectors = vectors.astype(np.float64)
-    if config.unit:
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = vectors_of(kept.values(), unit=config.unit)
     ends = np.arange(len(kept) + 1, dtype=np.int32) * vectors.shape[1]
     lists = pa.ListArray.from_arrays(ends, vectors.ravel(), type=schema.field(config.column).type)
     truncated = pa.array([one.n_truncated for one in kept.values()], type=pa.int64())

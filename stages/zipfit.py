@@ -35,36 +35,32 @@ from typing import TYPE_CHECKING
 from schemas.batch import Batch, Reject, Row
 from schemas.columns import MESSAGES, ROW_ID
 from schemas.selection import ZIPFIT_NORMALISED, ZIPFIT_RANK, ZIPFIT_SCORE
-from schemas.stage import DatasetPass, Decision, Given, PassContext, Records, Stage
+from schemas.stage import DatasetPass, Decision, PassContext, Stage
 from stages import _elimination as elimination
 from stages._compression import Aligner, aligner, over_texts, sum_of_best
 from stages._dropped import dropped
 from stages._elimination import TOTAL, WATCHED
 from stages._preload import KERNELS
+from stages._targets import TARGET, given_target, target_texts
 from stages._texts import text_columns, texts_of
 from stages._zipfit_choice import KEPT, LIMIT, SEEN, choose, choose_survivors
 from stages._zipfit_config import Config
-from stages._zipfit_targets import target_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["STAGE", "Config"]
 
-_TARGET = "target"
 LENGTH = "length"
-
-
-def _given(config: Config) -> dict[str, Given]:
-    return {_TARGET: Records(path=config.target, format=config.target_format)}
 
 
 def _examples(config: Config, context: PassContext) -> list[bytes]:
     """The target's examples, in the order in which rows meet them."""
 
     def read() -> list[bytes]:
-        texts = target_texts(context.given(_TARGET), config.target_field)
-        return elimination.shuffled(texts, context.recipe_seed, context.stage)
+        texts = target_texts(context.given(TARGET), config.target_field)
+        examples = [text.encode() for text in texts]
+        return elimination.shuffled(examples, context.recipe_seed, context.stage)
 
     return context.once("examples", read)
 
@@ -86,7 +82,7 @@ def sketch(batch: Batch, config: Config, context: PassContext) -> pa.Table:
         return _round(rows, texts, targets, context.before)
     import numpy as np
 
-    count = {"mean": targets.count, "max": 1}.get(config.over_targets, config.top_m or 1)
+    count = config.n_best(targets.count)
     chosen = np.arange(targets.count)
     totals = over_texts(texts, targets, chosen, lambda found: sum_of_best(found, count))
     return rows.append_column(TOTAL, pa.array(totals))
@@ -172,7 +168,7 @@ STAGE = Stage(
     reads=(MESSAGES,),
     writes=(ZIPFIT_SCORE, ZIPFIT_RANK),
     dataset_pass=DatasetPass(sketch=sketch, decide=decide, apply=apply),
-    given=_given,
+    given=given_target,
     preload=KERNELS,
     fitted=_fitted,
 )

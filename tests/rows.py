@@ -47,6 +47,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "respond": {"model": ["policy", "reference"], "n": 2},
     "quality_mix": {"by": "margin * len(chosen)", "keep": 5},
     "reward": {"model": "policy"},
+    "similarity": {"model": "policy", "target": "t.jsonl"},
     "self_refine": {"model": "policy", "reference": "reference", "noisy_share": 0.5},
     "verify": {"mode": "answer"},
     "zipfit": {"target": "target.jsonl", "keep": 0.5},
@@ -56,7 +57,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
 """Settings of stages that have required ones."""
 
 GIVEN = {
-    "target": given_table([{"text": "What is number 3?"}, {"text": "What is the capital?"}]),
+    "target": given_table(
+        [{"text": "What is number 3?"}, {"text": "What is the capital of France?"}]
+    ),
     "benchmark": given_table([{"text": "What is number 5? And what is number 6, if any?"}]),
 }
 """Files that stages may ask for, by the name they have in `Stage.given`."""

@@ -6,6 +6,7 @@ import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -56,21 +57,32 @@ def _table(folder: StepFolder, place: int) -> pa.Table:
 
 
 class _Shelf:
-    """Things by key, made by whoever asks first while the others wait."""
+    """Things by key, made by whoever asks first while others that ask for the same wait."""
 
     def __init__(self) -> None:
-        self._things: OrderedDict[Any, Any] = OrderedDict()
-        self._lock = threading.RLock()
+        self._things: OrderedDict[Any, Future[Any]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
         with self._lock:
-            if key not in self._things:
-                self._things[key] = make()
+            thing: Future[T] | None = self._things.get(key)
+            if is_new := thing is None:
+                thing = self._things[key] = Future()
             self._things.move_to_end(key)
             while len(self._things) > _KEPT:
                 self._things.popitem(last=False)
-            thing: T = self._things[key]
-            return thing
+        if is_new:
+            self._make(key, thing, make)
+        return thing.result()
+
+    def _make(self, key: Any, thing: Future[T], make: Callable[[], T]) -> None:
+        try:
+            thing.set_result(make())
+        except BaseException as error:
+            with self._lock:
+                if self._things.get(key) is thing:
+                    del self._things[key]  # whoever asks next tries again
+            thing.set_exception(error)
 
 
 _SHELF = _Shelf()

@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from pipeline.engines.open import open_model, with_files
 from pipeline.engines.resolve import resolve_model
 from schemas.models import EmbedRequest
 from schemas.recipe import ModelEntry, ModelPlacement
+from stages._embedded import vectors_of
+from stages.similarity import Examples, similarities
 from tests.benchmarks.pinned import PART_ROWS, PEERS, run_pinned
 
 ENCODER = ModelEntry(model="all-minilm-l6-v2", kind="embedding")
@@ -115,20 +118,19 @@ def by_shortness(pool: Pool) -> list[int]:
 
 
 def by_embedding(pool: Pool) -> list[int]:
-    """Mean cosine with the targets, of a sentence encoder's vectors."""
+    """What the stage `similarity` scores: mean cosine with the targets, by a sentence encoder."""
     rows, targets = embedded(tuple(pool.texts)), embedded(tuple(pool.targets))
-    scores = rows @ targets.mean(axis=0)
-    return [int(i) for i in np.argsort(-scores, kind="stable")]
+    scores = similarities(rows, Examples(targets, targets.mean(axis=0)), len(targets))
+    return [int(i) for i in np.argsort(-np.array(scores), kind="stable")]
 
 
 @cache
-def embedded(texts: tuple[str, ...]) -> np.ndarray[Any, Any]:
-    """f32[n, dimensions], rows of length 1."""
+def embedded(texts: tuple[str, ...]) -> NDArray[np.float64]:
+    """f64[n, dimensions], rows of length 1."""
     spec = with_files(resolve_model("encoder", ENCODER, ModelPlacement(), Path()))
     model: Any = open_model(spec).generator
     try:
         results = model.embed([EmbedRequest(str(n), text) for n, text in enumerate(texts)])
     finally:
         model.close()
-    vectors = np.array([result.vector for result in results], np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors_of(results, unit=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.engines.base import LoadedModel
@@ -195,3 +196,42 @@ def test_a_second_recipe_finds_the_vectors_of_the_first(
     assert (first["requests"], first["prompt_tokens"], first["cached_tokens"]) == (6, 6 * 16, 0)
     assert (second["prompt_tokens"], second["cached_tokens"]) == (6 * 16, 6 * 16)
     assert second["engine_s"] == 0
+
+
+SELECTION = """
+name: like-the-target
+models:
+  emb: {{kind: embedding, model: {model}}}
+stages:
+  - {{stage: load_pairs, path: pairs.jsonl}}
+  - {{stage: similarity, model: emb, target: target.jsonl, over_targets: max}}
+  - {{stage: quality_mix, by: target_similarity, keep: 4}}
+export: [{{config: dpo}}]
+placement: {{workers: 1, part_rows: 3}}
+"""
+COOKING = [
+    "How long should I boil an egg so that the yolk stays soft?",
+    "Which herbs go well with roasted carrots?",
+    "Why did my bread not rise in the oven?",
+    "What can I use in place of butter when I bake a cake?",
+]
+CODING = [
+    "How do I sort a list of tuples by the second item in Python?",
+    "Why does my recursive function raise a stack overflow?",
+    "Write a SQL query that counts orders for each customer.",
+    "How can I read a large JSON file line by line?",
+]
+
+
+def test_the_rows_most_like_a_target_stay(tmp_path: Path) -> None:
+    asked = [question for both in zip(COOKING, CODING, strict=True) for question in both]
+    pairs = [{"prompt": one, "chosen": "Like this.", "rejected": "No idea."} for one in asked]
+    targets = [{"text": text} for text in ("Python code that parses a file", "SQL", "recursion")]
+    for name, records in {"pairs": pairs, "target": targets}.items():
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    (tmp_path / "recipe.yaml").write_text(SELECTION.format(model=MINILM))
+    summary, _ = run_recipe(tmp_path / "recipe.yaml", tmp_path / "out")
+    assert summary["rows"] == {"dpo": 4}
+    kept = pq.read_table(tmp_path / "out" / "dataset" / "dpo").to_pylist()
+    assert {row["prompt"][0]["content"] for row in kept} == set(CODING)

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from pipeline.engines.scripted import ScriptedGenerator
 from schemas.batch import Batch
 from schemas.columns import ANSWER, CHOSEN, MESSAGES, REJECTED
-from schemas.models import Embedding, EmbedRequest, Failure
+from schemas.models import Failure
 from schemas.selection import EMBEDDING
 from schemas.stage import Need
 from stages.embed import STAGE, Config
+from tests.stages.scripted_vectors import Model, Result
 from tests.support import FakeContext
-
-Result = Sequence[float] | Failure
-
-
-class Model(ScriptedGenerator):
-    """Gives vectors by text, and remembers what it was asked."""
-
-    def __init__(self, vectors: Mapping[str, Result], cut: int = 0) -> None:
-        super().__init__(vector=lambda request: vectors[request.text])
-        self.asked: list[str] = []
-        self._cut = cut
-
-    def embed(self, requests: Sequence[EmbedRequest]) -> list[Embedding | Failure]:
-        self.asked += [request.text for request in requests]
-        found = super().embed(requests)
-        return [
-            one
-            if isinstance(one, Failure)
-            else Embedding(one.request_id, one.vector, one.n_prompt_tokens, self._cut)
-            for one in found
-        ]
 
 
 def embed(model: Model, *texts: str, **settings: Any) -> Batch:
