@@ -1,4 +1,8 @@
-"""Stages of curation in whole runs: one Dask worker, then two, on the same cores."""
+"""Stages of curation in whole runs: one Dask worker, then two, on the same cores.
+
+And two runs of one worker at once, which share nothing but the machine: two workers of one run gain
+no more than these.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +28,7 @@ HERE = Path(__file__).parent
 PART_ROWS = 2000
 STAFF = {"1 worker, 1 core": (1, 1), "1 worker, 2 cores": (1, 2), "2 workers": (2, 2)}
 """Workers and cores; the driver has no core to itself."""
+AT_ONCE = "2 runs at once, 1 worker and 1 core each"
 GRADED_ROWS = 160
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For each worker: what two gain is not to be what one has by threads."""
@@ -101,8 +107,10 @@ def compare(
     (scratch / "few.jsonl").write_text("".join((scratch / "GSM8K.jsonl").open().readlines()[:20]))
     print(
         f"\n{rows:,} rows, parts of {PART_ROWS:,}, {repeats} rounds in turn\n\n"
-        f"| step | rows/s: {' | '.join(STAFF)} | times those of 1 worker on 1 core | on 2 "
-        "| the same with the decision | on 2 | step s | whole run s | CPU s |\n|" + "---|" * 11
+        f"| step | rows/s: {' | '.join(STAFF)} | {AT_ONCE} | 2 workers: times 1 on 1 core | on 2 "
+        "| the same with the decision | on 2 | 2 runs: times 1 | step s | whole run s | CPU s |\n|"
+        + "---|"
+        * 13
     )
     plain = plain_steps(scratch)
     for way in (TEXTS, VECTORS):
@@ -139,6 +147,7 @@ def _compare(
                 name: partial(again, folder, workers, cores[:own])
                 for name, (workers, own) in STAFF.items()
             }
+            runs[AT_ONCE] = partial(at_once, folder, cores)
             _show(what, str(step["stage"]), len(rows), in_turn(runs, repeats))
 
 
@@ -163,20 +172,39 @@ def _compare_graded(
 def _do_before(folder: Path, rows: list[dict[str, str]], way: Way, cores: list[int]) -> None:
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "before.yaml").write_text(recipe(folder / "rows.jsonl", None, way))
-    once(folder, folder / "before.yaml", folder / "before", 2, cores)
+    once(folder / "before.yaml", folder / "before", 2, cores)
 
 
 def again(
     folder: Path, workers: int, cores: list[int], threads: Mapping[str, str] = ONE_THREAD
 ) -> Cost:
     """The recipe, from what stands before the step."""
-    shutil.rmtree(folder / "out", ignore_errors=True)
-    shutil.copytree(folder / "before", folder / "out")
-    return once(folder, folder / "recipe.yaml", folder / "out", workers, cores, threads)
+    return once(folder / "recipe.yaml", _prepared(folder, "out"), workers, cores, threads)
+
+
+def at_once(folder: Path, cores: list[int]) -> Cost:
+    """The same twice at the same time, on a core each; seconds are those for the rows of one."""
+    outs = [_prepared(folder, f"out-{core}") for core in cores[:2]]
+    with ThreadPoolExecutor() as threads:
+        runs = [
+            threads.submit(once, folder / "recipe.yaml", out, 1, [core])
+            for out, core in zip(outs, cores, strict=False)
+        ]
+        costs = [run.result() for run in runs]
+    said = {
+        name: {step: sum(c.said[name][step] for c in costs) / 4 for step in costs[0].said["steps"]}
+        for name in ("steps", "decided")
+    }
+    return Cost(sum(c.cpu_s for c in costs) / 2, sum(c.wall_s for c in costs) / 4, said)
+
+
+def _prepared(folder: Path, name: str) -> Path:
+    """A folder in which what stands before the step is done."""
+    shutil.rmtree(folder / name, ignore_errors=True)
+    return Path(shutil.copytree(folder / "before", folder / name))
 
 
 def once(
-    folder: Path,
     path: Path,
     out: Path,
     workers: int,
@@ -185,14 +213,15 @@ def once(
 ) -> Cost:
     """A whole run, and the seconds of its steps without models' loading; those of decisions."""
     command = [sys.executable, "-m", "pipeline.cli.main", "run", str(path), "--out", str(out)]
-    options = ["--quiet", "--overwrite", "--events", str(folder / "events.jsonl")]
-    (folder / "events.jsonl").unlink(missing_ok=True)
+    events = out.with_suffix(".events.jsonl")
+    events.unlink(missing_ok=True)
+    options = ["--quiet", "--overwrite", "--events", str(events)]
     more = {"PYTHONPATH": f"{HERE.parents[1]}:{HERE / 'noop'}", **threads}
     placed = ["--set", f"placement.workers={workers}"]
     cost = run_pinned([*command, *options, *placed], cores, more)
     walls: Counter[str] = Counter()
     decided: Counter[str] = Counter()
-    for event in map(json.loads, (folder / "events.jsonl").read_text().splitlines()):
+    for event in map(json.loads, events.read_text().splitlines()):
         if event["event"] == "step_closed":
             walls[event["step"]] += event["wall_s"] - event["loading_s"]
         elif event["event"] == "decided":
@@ -211,7 +240,7 @@ def step_s(cost: Cost, stage: str) -> float:
 
 
 def _show(what: str, stage: str, rows: int, costs: dict[str, list[Cost]]) -> None:
-    if len(costs) < len(STAFF):
+    if len(costs) <= len(STAFF):
         return
     steps, wholes, cpus = [], [], []
     for got in costs.values():
@@ -219,12 +248,13 @@ def _show(what: str, stage: str, rows: int, costs: dict[str, list[Cost]]) -> Non
         wholes.append(median(got, lambda c: c.wall_s))
         cpus.append(median(got, lambda c: c.cpu_s))
     rates = " | ".join(f"{rows / step:,.0f}" for step in steps)
-    alone, roomy, two = costs.values()
+    alone, roomy, two, twice = costs.values()
     times = [
         ratio(two, one, lambda c, of=of: of(c, stage))  # type: ignore[misc]  # a lambda's default
         for of in (parts_s, step_s)
         for one in (alone, roomy)
     ]
+    times.append(ratio(twice, alone, lambda c: parts_s(c, stage)))
     listed = (", ".join(f"{value:.1f}" for value in each) for each in (steps, wholes, cpus))
     print(
         f"| {what} | {rates} | {' | '.join(times)} | {' | '.join(listed)} |",

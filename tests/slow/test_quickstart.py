@@ -16,8 +16,6 @@ from schemas.layouts import same_text
 from tests.faults.processes import assert_gone, workers_of
 from tests.support import QUICKSTART, run_recipe
 
-MARK = "PREFMILL_TEST_RUN"
-
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
@@ -59,29 +57,28 @@ def test_a_killed_worker_takes_its_engine_with_it_and_the_run_goes_on_and_leaves
     command = [sys.executable, "-m", "pipeline.cli.main", "run", str(QUICKSTART), "--out", str(out)]
     command += ["--limit", "6", "--set", "gates.min_rows=1"]
     errors = tmp_path / "errors"
-    environment = os.environ | {MARK: str(tmp_path)}
     with (
         errors.open("w") as stream,
-        subprocess.Popen(command, stderr=stream, env=environment) as process,
+        subprocess.Popen(command, stderr=stream, start_new_session=True) as process,
     ):
         while "tokens/s" not in errors.read_text() and process.poll() is None:
             time.sleep(0.1)  # until the engine in the worker is generating
         worker = workers_of(process)[0]
         belonging = [worker, *worker.children(recursive=True)]
-        assert {*belonging} < {*marked(tmp_path)}
+        assert {*belonging} < {*session_of(process.pid)}
         worker.kill()
         assert_gone(belonging)
         assert process.wait(timeout=900) == 0, errors.read_text()
     assert "its worker process died" in errors.read_text()
     assert (out / "dataset" / "dpo").is_dir()
-    assert_gone(marked(tmp_path))
+    assert_gone(session_of(process.pid))
 
 
-def marked(value: Path) -> list[psutil.Process]:
-    """Processes that were started with the mark, whoever is their parent by now."""
+def session_of(leader: int) -> list[psutil.Process]:
+    """The processes of a session, whoever is their parent by now."""
     found = []
     for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get(MARK) == str(value):
+        with suppress(ProcessLookupError):
+            if os.getsid(process.pid) == leader:
                 found.append(process)
     return found
