@@ -57,7 +57,9 @@ class FakeContext:
         return self._given[name]
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        made: T = self._made.setdefault(name, make())
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
         return made
 
     def model(self, role: str) -> Generator:

@@ -1,7 +1,7 @@
 """Stages of curation in whole runs: one Dask worker, then two, on the same cores.
 
-And two runs of one worker at once, which share nothing but the machine: two workers of one run gain
-no more than these.
+And two runs of one worker at once, which share nothing but the machine: what two workers of one run
+could gain.
 """
 
 from __future__ import annotations

@@ -78,8 +78,6 @@ def test_the_model_sees_each_example_once_however_many_parts_ask() -> None:
     model = Model(PLACES)
     table = pa.table({"row_id": ["0"], "answer": ["east"]})
     context = FakeContext({"m": model}, given={"target": given_table([{"text": "north"}])})
-    made: dict[str, Any] = {}
-    context.once = lambda name, make: made[name] if name in made else made.setdefault(name, make())  # type: ignore[method-assign] # as in a run
     assert STAGE.run is not None
     for _ in range(3):
         STAGE.run(Batch(table), configured(), context)

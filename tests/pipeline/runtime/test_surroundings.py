@@ -21,9 +21,13 @@ def test_a_thing_is_made_once_for_all_that_ask_at_the_same_time(tmp_path: Path) 
     made: list[int] = []
     all_ask = threading.Barrier(4)
 
+    def make() -> object:
+        made.append(1)
+        return object()
+
     def ask(_: int) -> object:
         all_ask.wait()
-        return around(tmp_path).once("thing", lambda: made.append(1) or object())  # type: ignore[func-returns-value] # to count
+        return around(tmp_path).once("thing", make)
 
     with ThreadPoolExecutor(4) as threads:
         things = set(threads.map(ask, range(4)))
